@@ -1,0 +1,1 @@
+"""The experiment system, complete without the web."""
