@@ -1,0 +1,1 @@
+"""Numerics: the only package that imports numpy, scipy and torch at module level."""
