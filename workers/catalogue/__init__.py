@@ -1,0 +1,1 @@
+"""What an experiment can be made of, readable without torch."""

@@ -1,0 +1,1 @@
+"""The datasets of the catalogue, one file each."""

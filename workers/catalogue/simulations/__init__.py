@@ -1,0 +1,1 @@
+"""The simulations of the catalogue, one file each."""

@@ -1,0 +1,1 @@
+"""What an experiment is: its spec, its life and what comes out of it."""

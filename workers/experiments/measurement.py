@@ -1,0 +1,70 @@
+"""What comes out of an experiment: summaries, curves and artifacts."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from workers.experiments.lifecycle import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSummary:
+    """A metric over its steps. A value that is NaN or infinite is kept as such and takes no part in min, max, mean."""
+
+    first: float
+    last: float
+    min: float
+    max: float
+    mean: float
+    argmin_step: int | None
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A metric over steps."""
+
+    name: str
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A file that an experiment leaves."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """Everything that a succeeded experiment leaves; each curve's summary follows from it."""
+
+    outcome: Outcome = Outcome.COMPLETED
+    stopped_at_step: int | None = None  # the step of early stopping or divergence
+    curves: tuple[Curve, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+
+
+def summarise(curve: Curve) -> MetricSummary:
+    """Return the summary of a curve with at least one point."""
+    finite = [(value, step) for value, step in zip(curve.values, curve.steps, strict=True) if math.isfinite(value)]
+    values = [value for value, _ in finite]
+    return MetricSummary(
+        first=curve.values[0],
+        last=curve.values[-1],
+        min=min(values, default=math.nan),
+        max=max(values, default=math.nan),
+        mean=math.fsum(values) / len(values) if values else math.nan,
+        argmin_step=min(finite)[1] if finite else None,
+        n=len(curve.values),
+    )
+
+
+def points(values: Mapping[str, float], step: int) -> Sequence[Curve]:
+    """Return one-point curves at `step`, the form in which probes' scalars are stored."""
+    return [Curve(name=name, steps=(step,), values=(value,)) for name, value in values.items()]
