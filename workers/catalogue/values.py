@@ -58,6 +58,7 @@ class Split:
     test: Samples
     task: Task
     scaling: Scaling
+    indices: "Mapping[str, NDArray[np.int64]]" = field(default_factory=dict)  # of a table: rows of each part
 
 
 @dataclass(frozen=True, kw_only=True)
