@@ -65,6 +65,10 @@ class Dataset(Component):
     needs_target: ClassVar[bool]
     task: ClassVar[Task]
 
+    def misfits(self, target: Target | None) -> Iterable[Problem]:
+        """Yield why this data set cannot be drawn from the target."""
+        return ()
+
     @abstractmethod
     def sizes(self, target: Target | None) -> DataSizes:
         """Return the sizes that `split` will have."""

@@ -14,9 +14,13 @@ REQUIRED: Any = MISSING
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """What a parameter means and which values it takes; the bounds of a list hold for its items."""
+    """What a parameter means and which values it takes; the bounds of a list hold for its items.
+
+    `example` is a JSON value for the example of a component whose field has no telling default.
+    """
 
     meaning: str
+    example: Any = None
     minimum: float | None = None
     maximum: float | None = None
     exclusive_minimum: float | None = None
@@ -112,6 +116,10 @@ def _check_members(hint: Any, bounds: Bounds, value: Any) -> Iterator[Problem]:
     if not isinstance(value, Mapping):
         yield Problem(code="type", detail="must be an object")
         return
+    if bounds.min_items is not None and len(value) < bounds.min_items:
+        yield Problem(code="length", detail=f"must have at least {bounds.min_items} members; got {len(value)}")
+    if bounds.max_items is not None and len(value) > bounds.max_items:
+        yield Problem(code="length", detail=f"must have at most {bounds.max_items} members; got {len(value)}")
     for name, member in value.items():
         for problem in check(hint, bounds, member):
             yield problem.under(name)

@@ -83,6 +83,10 @@ class Approximation(Part):
                 detail=f"the dataset {self.dataset.kind!r} brings its own answers: leave the target out",
             )
             return
+        misfits = [problem.under("dataset") for problem in self.dataset.misfits(self.target)]
+        if misfits:  # the sizes that every later check reads need not exist
+            yield from misfits
+            return
         if self.model_of is not None:
             yield from self._problems_of_another_model()
         elif self.architecture is None:
