@@ -1,0 +1,1 @@
+"""The rows: what is stored about experiments, written and read as values."""
