@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from workers.catalogue.parameters import bounds_of, check, hints_of
+from workers.catalogue.parameters import bounds_of, check, hints_of, parameter
 from workers.catalogue.problems import InvalidError, Problem
 from workers.catalogue.registry import Registry
 from workers.catalogue.values import DataSizes, DenseStack, Reading, Samples, Split, Subject, Task
@@ -168,8 +168,21 @@ class Training(Component):
     """How an architecture becomes a model."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Probe(Component):
     """Something measured on a model; its numbers become metrics."""
+
+    at: Literal["end", "snapshots"] = parameter("end", "when it measures: once at the end, or at every snapshot")
+    label: str | None = parameter(
+        None,
+        "put before the names of its metrics, to tell two probes of a kind apart",
+        max_length=32,
+        pattern="[a-z][a-z0-9_]*",
+    )
+
+    def named(self, *names: str) -> tuple[str, ...]:
+        """Return the names with the label before them."""
+        return tuple(f"{self.label}_{name}" if self.label else name for name in names)
 
     @abstractmethod
     def metric_names(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The fields of a component: type hint, bounds and meaning, from which schema and checks follow."""
 
 import math
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ class Bounds:
     min_items: int | None = None
     max_items: int | None = None
     max_length: int | None = None
+    pattern: str | None = None  # of a whole string, in the syntax that Python and ECMA-262 share
 
     def violations(self, value: float) -> Iterator[str]:
         """Yield a sentence for each bound that the number breaks."""
@@ -91,8 +93,15 @@ def _check_one(hint: Any, bounds: Bounds, value: Any) -> Iterator[Problem]:
         yield from _check_number(hint, bounds, value)
     elif not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
         yield Problem(code="type", detail=f"must be {_word(hint)}")
-    elif hint is str and bounds.max_length is not None and len(value) > bounds.max_length:
+    elif hint is str:
+        yield from _check_text(bounds, value)
+
+
+def _check_text(bounds: Bounds, value: str) -> Iterator[Problem]:
+    if bounds.max_length is not None and len(value) > bounds.max_length:
         yield Problem(code="length", detail=f"must have at most {bounds.max_length} characters; got {len(value)}")
+    if bounds.pattern is not None and not re.fullmatch(bounds.pattern, value):
+        yield Problem(code="pattern", detail=f"must match {bounds.pattern}")
 
 
 def _check_items(hints: tuple[Any, ...], bounds: Bounds, value: Any) -> Iterator[Problem]:

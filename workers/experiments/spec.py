@@ -27,6 +27,11 @@ from workers.catalogue.values import DataSizes, Task
 
 SPEC_VERSION = 1  # raised when an older worker could misread a stored spec; claims filter on it
 LARGEST_SEED = 2**63 - 1
+# Curves that every experiment leaves where they make sense; no probe may give its metrics these names.
+ALWAYS_RECORDED = (
+    *(f"{part}_{what}" for part in ("train", "validation", "test") for what in ("loss", "accuracy")),
+    "test_l2_error",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +103,13 @@ class Approximation(Part):
         else:
             yield from self._problems_of_training(self.architecture)
             yield from self.problems_of_probes(self.architecture)
-        names = Counter(name for probe in self.probes for name in probe.metric_names())
+        stages = isinstance(self.training, Gradient) and self.training.snapshots
+        for index, probe in enumerate(self.probes):
+            if probe.at == "snapshots" and not stages:
+                yield Problem(path=("probes", index, "at"), detail="there are no snapshots: set training.snapshots")
+        names = Counter((*ALWAYS_RECORDED, *(name for probe in self.probes for name in probe.metric_names())))
         for name in (name for name, count in names.items() if count > 1):
-            yield Problem(path=("probes",), detail=f"two probes give the metric {name!r}: give one of them a label")
+            yield Problem(path=("probes",), detail=f"the metric {name!r} is there twice: give its probe a label")
 
     def _problems_of_another_model(self) -> Iterator[Problem]:
         for name in ("architecture", "training"):

@@ -9,7 +9,7 @@ from workers.catalogue.values import Samples, Task
 
 
 @datasets.register(
-    "wine", source="Forina et al. 1988 by Aeberhard, UCI repository, doi:10.24432/C5PC7J; the copy in scikit-learn"
+    "wine", source="Aeberhard and Forina 1992, UCI repository, doi:10.24432/C5PC7J; the copy in scikit-learn"
 )
 @dataclass(frozen=True, kw_only=True)
 class Wine(TableDataset):
