@@ -84,7 +84,7 @@ class MultiplicationTree(Network):
             pairs, constant = self._gates(gates, len(values))
             state[f"layers.{level}.weight"] = pairs @ values
             state[f"layers.{level}.bias"] = constant
-            values = np.kron(np.eye(gates), self._readout())
+            values = np.asarray(np.kron(np.eye(gates), self._readout()), dtype=np.float64)
         state[f"layers.{len(_levels(inputs))}.weight"] = values
         state[f"layers.{len(_levels(inputs))}.bias"] = np.zeros(1)
         return state
