@@ -7,9 +7,13 @@ import torch
 from torch import nn
 
 
-def standardised(train, *others):
-    """Return all arrays in units of the training samples' mean and standard deviation, and the two."""
-    mean, scale = train.mean(axis=0), train.std(axis=0)
+def standardised(train, *others, shared=False):
+    """Return all arrays in units of the training samples' mean and standard deviation, and the two.
+
+    `shared` takes one mean and one deviation for all columns, as fits the pixels of an image.
+    """
+    axis = None if shared else 0
+    mean, scale = train.mean(axis=axis), train.std(axis=axis)
     scale = np.where(scale > 0, scale, 1.0)
     return [(array - mean) / scale for array in (train, *others)], mean, scale
 
@@ -37,8 +41,8 @@ def train_network(x, y, *, hidden, classes, steps, batch_size, learning_rate, se
 
 
 def accuracy(train_x, train_labels, test_x, test_labels, **settings):
-    """Return the share of test samples whose class the trained network names."""
-    (train, test), _, _ = standardised(train_x, test_x)
+    """Return the share of test images whose class the trained network names."""
+    (train, test), _, _ = standardised(train_x, test_x, shared=True)
     model = train_network(train, train_labels, **settings)
     with torch.no_grad():
         named = model(torch.tensor(test, dtype=torch.float32)).argmax(dim=1).numpy()

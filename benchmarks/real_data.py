@@ -83,7 +83,7 @@ def others(name, case, train, test, seed):
     settings["seed"] = seed
     if case["classes"]:
         plain = plain_torch.accuracy(x[train], y[train], x[test], y[test], classes=case["classes"], **settings)
-        (scaled, scaled_test), _, _ = plain_torch.standardised(x[train], x[test])
+        (scaled, scaled_test), _, _ = plain_torch.standardised(x[train], x[test], shared=True)
         linear = LogisticRegression(max_iter=5000).fit(scaled, y[train]).score(scaled_test, y[test])
         return plain, float(linear)
     plain = plain_torch.l2_error(x[train], y[train, None], x[test], y[test, None], **settings)

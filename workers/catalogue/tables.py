@@ -85,6 +85,8 @@ class TableDataset(Dataset):
 
     def split(self, target: Target | None, seed: int) -> Split:
         """Split the rows, permute the columns and add the noise, all from streams of the seed."""
+        import numpy as np
+
         from workers.engine.philox import Purpose, Stream
 
         table, sizes = self.read(), self.sizes(target)
@@ -93,10 +95,8 @@ class TableDataset(Dataset):
             inputs = inputs[:, Stream(seed=seed, purpose=Purpose.PERMUTATION).permutation(self.columns)]
         order = self._order(table.outputs, seed)
         ends = (sizes.test, sizes.test + sizes.validation, sizes.test + sizes.validation + sizes.train)
-        test, validation, train = (
-            Samples(inputs=inputs[order[start:end]], outputs=table.outputs[order[start:end]])
-            for start, end in zip((0, *ends), ends, strict=False)
-        )
+        parts = dict(zip(("test", "validation", "train"), np.split(order[: ends[-1]], ends[:-1]), strict=True))
+        test, validation, train = (Samples(inputs=inputs[rows], outputs=table.outputs[rows]) for rows in parts.values())
         fitted = self._fitted(train)
         return Split(
             train=self._noisy(train, fitted, seed),
@@ -104,6 +104,7 @@ class TableDataset(Dataset):
             test=test,
             task=self.task,
             scaling=fitted if self.standardise else identity(self.columns, self.outputs),
+            indices=parts,
         )
 
     def _held_out(self, fraction: float) -> int:
