@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, CursorResult, Engine, UpdateBase, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -19,6 +20,8 @@ IDLE_MILLISECONDS = 60_000  # a transaction left open so long is ended by the se
 SILENCE_MILLISECONDS = 20_000  # unanswered for so long, a network connection counts as cut
 POOL_SECONDS = 10.0
 RECYCLE_SECONDS = 1_800
+# Rows read before a change are read anew after it; nothing is looked up in the session instead.
+OPTIONS = {"synchronize_session": False, "populate_existing": True}
 DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 # What is raised when the database cannot be reached, is locked for too long or is full: worth another try.
@@ -36,9 +39,10 @@ class Database:
         self.engine = engine_for(url)
         self.dialect = self.engine.dialect.name
         self._pid = os.getpid()
-        postgresql = self.dialect == "postgresql"
         # One snapshot for all statements of a read, as SQLite gives anyhow: no half of an old state.
-        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if postgresql else {}
+        snapshot = (
+            {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.dialect == "postgresql" else {}
+        )
         self._readers = self.engine.execution_options(writes=False, **snapshot)
         self._writers = self.engine.execution_options(writes=True)
 
@@ -62,7 +66,17 @@ class Database:
         if self._pid != os.getpid():  # forked: the parent's connections are not ours to use or close
             self.engine.dispose(close=False)
             self._pid = os.getpid()
-        return Session(engine, expire_on_commit=False)
+        return Session(engine, expire_on_commit=False, execution_options=OPTIONS)
+
+
+def upsert(session: Session, table: type[Any]) -> Any:
+    """Return the INSERT of the session's database that knows ON CONFLICT."""
+    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def changed(session: Session, statement: UpdateBase) -> int:
+    """Run an UPDATE or DELETE and return how many rows it met."""
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
 def engine_for(url: str) -> Engine:

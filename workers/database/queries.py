@@ -1,0 +1,144 @@
+"""What can be asked about experiments; every answer is a value."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from workers.database.blobs import content, named_content
+from workers.database.claims import live_workers
+from workers.database.curves import curves_of
+from workers.database.ids import new_id
+from workers.database.metrics import metrics_of
+from workers.database.models import ArtifactRow, AttemptRow, EventRow, ExperimentRow, ProjectRow, TagRow, WorkerRow
+from workers.database.session import upsert
+from workers.database.values import ArtifactView, AttemptView, EventView, ExperimentView, Page
+from workers.database.views import attempt_view, experiment_views
+from workers.experiments.lifecycle import Status
+
+__all__ = [
+    "artifact",
+    "artifacts_of",
+    "attempts_of",
+    "content",
+    "curves_of",
+    "ensure_project",
+    "events_of",
+    "experiment",
+    "jobs_ahead",
+    "list_experiments",
+    "live_queues",
+    "metrics_of",
+    "named_content",
+    "version_of",
+]
+
+Row = ExperimentRow
+
+
+def experiment(session: Session, project_id: str, id: str) -> ExperimentView | None:
+    """Return the project's experiment, or None."""
+    query = select(Row).where(Row.id == id, Row.project_id == project_id)
+    views = experiment_views(session, session.scalars(query).all())
+    return views[0] if views else None
+
+
+def version_of(session: Session, project_id: str, id: str) -> int | None:
+    """Return how many events the project's experiment has had, or None where there is no such."""
+    return session.scalar(select(Row.version).where(Row.id == id, Row.project_id == project_id))
+
+
+def list_experiments(
+    session: Session,
+    project_id: str,
+    *,
+    statuses: Sequence[Status] = (),
+    tags: Sequence[str] = (),
+    after: tuple[datetime, str] | None = None,
+    limit: int,
+    count: bool = False,
+) -> Page[ExperimentView]:
+    """Return the newest experiments that have one of `statuses` and all `tags`; without either, any.
+
+    `after` is (created_at, id) of the last one seen: what comes or goes meanwhile shifts nothing.
+    """
+    wanted: list[ColumnElement[bool]] = [Row.project_id == project_id, *(_tagged(tag) for tag in dict.fromkeys(tags))]
+    if statuses:
+        wanted.append(Row.status.in_(list(dict.fromkeys(statuses))))
+    total = session.execute(select(func.count()).where(*wanted)).scalar_one() if count else None
+    if after is not None:
+        last = tuple_(literal(after[0], Row.created_at.type), literal(after[1], Row.id.type))
+        wanted.append(tuple_(Row.created_at, Row.id) < last)
+    query = select(Row).where(*wanted).order_by(Row.created_at.desc(), Row.id.desc()).limit(limit + 1)
+    rows = session.scalars(query).all()
+    items = experiment_views(session, rows[:limit])
+    return Page(items=tuple(items), has_more=len(rows) > limit, total=total)
+
+
+def events_of(session: Session, id: str, after_version: int = 0) -> list[EventView]:
+    """Return the events after a version, oldest first."""
+    query = select(EventRow).where(EventRow.experiment_id == id, EventRow.version > after_version)
+    rows = session.scalars(query.order_by(EventRow.version))
+    return [EventView(version=row.version, kind=row.kind, data=row.data, at=row.at) for row in rows]
+
+
+def attempts_of(session: Session, id: str) -> list[AttemptView]:
+    """Return the attempts, oldest first."""
+    query = select(AttemptRow).where(AttemptRow.experiment_id == id).order_by(AttemptRow.fence)
+    return [attempt_view(row) for row in session.scalars(query)]
+
+
+def artifacts_of(session: Session, id: str) -> list[ArtifactView]:
+    """Return the artifacts in the order of their names."""
+    query = select(ArtifactRow).where(ArtifactRow.experiment_id == id).order_by(ArtifactRow.name)
+    return [_artifact_view(row) for row in session.scalars(query)]
+
+
+def artifact(session: Session, project_id: str, artifact_id: str) -> ArtifactView | None:
+    """Return the project's artifact, or None."""
+    query = select(ArtifactRow).where(ArtifactRow.id == artifact_id, ArtifactRow.project_id == project_id)
+    row = session.scalars(query).first()
+    return None if row is None else _artifact_view(row)
+
+
+def jobs_ahead(session: Session, view: ExperimentView) -> int:
+    """Return how many experiments stand before this one in its queue; 0 unless it waits."""
+    mine = session.execute(
+        select(Row.rank, Row.priority, Row.queued_at).where(Row.id == view.id, Row.status == Status.QUEUED)
+    ).first()
+    if mine is None:
+        return 0
+    place = (mine.rank, literal(mine.queued_at, Row.queued_at.type), view.id)
+    earlier = and_(Row.priority == mine.priority, tuple_(Row.rank, Row.queued_at, Row.id) < tuple_(*place))
+    waiting = and_(Row.status == Status.QUEUED, Row.queue == view.queue)
+    ahead = select(func.count()).where(waiting, or_(Row.priority > mine.priority, earlier))
+    return session.execute(ahead).scalar_one()
+
+
+def live_queues(session: Session, now: datetime) -> set[str]:
+    """Return the queues that have a worker which was seen lately."""
+    return set(session.scalars(select(WorkerRow.queue).where(live_workers(now)).distinct()))
+
+
+def ensure_project(session: Session, name: str = "default") -> str:
+    """Return the id of the project of that name, made if it is missing; needs a session that writes."""
+    project = upsert(session, ProjectRow).values(id=new_id("prj"), name=name)
+    session.execute(project.on_conflict_do_nothing(index_elements=["name"]))
+    return session.execute(select(ProjectRow.id).where(ProjectRow.name == name)).scalar_one()
+
+
+def _tagged(tag: str) -> ColumnElement[bool]:
+    return exists().where(TagRow.project_id == Row.project_id, TagRow.tag == tag, TagRow.experiment_id == Row.id)
+
+
+def _artifact_view(row: ArtifactRow) -> ArtifactView:
+    return ArtifactView(
+        id=row.id,
+        experiment_id=row.experiment_id,
+        name=row.name,
+        media_type=row.media_type,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        created_at=row.created_at,
+    )
