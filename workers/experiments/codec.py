@@ -57,20 +57,22 @@ def _fields(part: Part, defaults: bool) -> dict[str, Any]:
     for declared in fields(part):  # type: ignore[arg-type]
         value = getattr(part, declared.name)
         if defaults or declared.default is MISSING or value != declared.default:
-            members[declared.name] = _json(value, defaults)
+            members[declared.name] = json_value(value, defaults=defaults)
     return members
 
 
-def _json(value: Any, defaults: bool) -> Any:
+def json_value(value: Any, *, defaults: bool = True) -> Any:
+    """Return the value of any field as JSON values."""
     if isinstance(value, Component):
         registry = next(found for found in map(registry_of, type(value).__mro__) if found is not None)
-        return value.kind if registry.by_name and not fields(value) else encode_component(value, defaults=defaults)  # type: ignore[arg-type]
+        alone = registry.by_name and not fields(value)  # type: ignore[arg-type]
+        return value.kind if alone else encode_component(value, defaults=defaults)
     if isinstance(value, Part):
         return _fields(value, defaults)
     if isinstance(value, tuple):
-        return [_json(item, defaults) for item in value]
+        return [json_value(item, defaults=defaults) for item in value]
     if isinstance(value, Mapping):
-        return {name: _json(member, defaults) for name, member in value.items()}
+        return {name: json_value(member, defaults=defaults) for name, member in value.items()}
     return value
 
 
