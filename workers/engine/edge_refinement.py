@@ -46,8 +46,9 @@ def edge_refined_norms(size: Callable[[Floats], Floats], p: Sequence[float], bud
 
     Half of the budget goes to equal cells of 10 Gauss-Legendre points whose first and last are halved
     towards the end; the rest halves the cells with the largest estimated error, which kinks and jumps keep.
-    The estimate is the distance to the interpolating rule on every other node. The maximum is searched around the 8 highest samples with 1,224 points beyond the budget. Raise ValueError for a
-    budget below 80 points.
+    The estimate is the distance to the interpolating rule on every other node. The maximum is searched
+    around the 8 highest samples with at most 1,226 points beyond the budget. Raise ValueError for a budget
+    below 80 points.
     """
     if budget < MINIMUM_BUDGET:
         raise ValueError(f"edge-refined needs a resolution of at least {MINIMUM_BUDGET}, got {budget}")
