@@ -1,0 +1,1 @@
+"""Pictures of experiments; matplotlib is loaded by the first one."""

@@ -1,0 +1,157 @@
+"""From a checked body to a queued row: limits, the model it may build on, the idempotency key."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.context import Context
+from service.json_reply import strict_json
+from service.problems import ProblemError, invalid_body
+from service.schemas.experiment_replies import ExperimentReply, path_of
+from service.settings import ServiceSettings
+from workers import messages
+from workers.catalogue.kinds import Estimator
+from workers.catalogue.problems import InvalidError, Problem
+from workers.catalogue.trainings.fit import Fit
+from workers.database import queries, submissions
+from workers.database.submissions import KeyReusedError
+from workers.database.values import ExperimentView, NewExperiment, StoredReply
+from workers.experiments.codec import decode
+from workers.experiments.lifecycle import Status
+from workers.experiments.shape import Estimate, estimate
+from workers.experiments.spec import Approximation, ExperimentSpec
+
+MODEL = "model.safetensors"
+LONGEST_RETRY_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeatable:
+    """What makes a repeated request the same one."""
+
+    key: str
+    method: str
+    path: str
+    body: Any
+
+    @property
+    def body_hash(self) -> str:
+        """Return the sha256 of the body as canonical JSON."""
+        return hashlib.sha256(json.dumps(self.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The reply of the commit, and the experiment it made; None when the reply is an earlier one's."""
+
+    reply: StoredReply
+    view: ExperimentView | None
+
+
+def submit(context: Context, new: NewExperiment, request: Repeatable | None) -> Accepted:
+    """Store the experiment and its reply in one transaction, then ring; a repeated request gets the first reply."""
+    cost = check_limits(context.settings, merged(context, new.spec))
+    now, project_id = datetime.now(UTC), context.project_id
+    try:
+        with context.database.write() as session:
+            stored = _replayed(session, project_id, request)
+            if stored is not None:
+                return Accepted(reply=stored, view=None)
+            view = _stored(session, project_id, new, now)
+            reply = _reply(view, cost)
+            if request is not None:
+                submissions.store_reply(session, project_id=project_id, reply=reply, now=now, **_identity(request))
+    except KeyReusedError as error:
+        raise ProblemError("idempotency-key-reused", "The key was used for another body.") from error
+    if view.status is Status.QUEUED:
+        messages.ring(view.queue)
+    return Accepted(reply=reply, view=view)
+
+
+def merged(context: Context, spec: ExperimentSpec) -> ExperimentSpec:
+    """Return the spec with the architecture of the model that it measures; raise ProblemError when it cannot."""
+    if not isinstance(spec, Approximation) or spec.model_of is None:
+        return spec
+    source = _source(context, spec.model_of)
+    assert source.architecture is not None, "an experiment with a model has an architecture"
+    if (source.sizes.inputs, source.sizes.outputs) != (spec.sizes.inputs, spec.sizes.outputs):
+        detail = (
+            f"the model of {spec.model_of} has {source.sizes.inputs} inputs and {source.sizes.outputs} outputs, "
+            f"these data {spec.sizes.inputs} and {spec.sizes.outputs}"
+        )
+        raise invalid_body([Problem(path=("spec", "dataset"), detail=detail)])
+    training = Fit() if isinstance(source.architecture, Estimator) else None
+    try:
+        return replace(spec, architecture=source.architecture, training=training, model_of=None)
+    except InvalidError as error:
+        raise invalid_body(problem.under("spec") for problem in error.problems) from None
+
+
+def check_limits(settings: ServiceSettings, spec: ExperimentSpec) -> Estimate:
+    """Return what the spec costs; raise ProblemError when it is more than this server takes."""
+    cost = estimate(spec)
+    problems = [problem.under("spec", "architecture") for problem in _excesses(settings, cost)]
+    if problems:
+        raise invalid_body(problems)
+    return cost
+
+
+def _source(context: Context, experiment_id: str) -> Approximation:
+    project_id = context.project_id
+    with context.database.read() as session:
+        view = queries.experiment(session, project_id, experiment_id)
+        names = [artifact.name for artifact in queries.artifacts_of(session, experiment_id)] if view else []
+    if view is None:
+        detail = f"there is no experiment {experiment_id!r}: give the id of a succeeded one"
+    elif view.status is not Status.SUCCEEDED:
+        detail = f"the experiment is {view.status}: give the id of a succeeded one"
+    elif MODEL not in names:
+        detail = "the experiment has left no model: give the id of one that has trained an architecture"
+    else:
+        spec = decode(view.spec)
+        if isinstance(spec, Approximation) and spec.architecture is not None:
+            return spec
+        detail = "the experiment measures another one's model: give the id of that one"
+    raise invalid_body([Problem(path=("spec", "model_of"), code="model-of", detail=detail)])
+
+
+def _excesses(settings: ServiceSettings, cost: Estimate) -> Iterator[Problem]:
+    limits = (
+        ("parameters", cost.parameters, settings.max_parameters, "reduce width or depth"),
+        ("bytes of memory", cost.memory_bytes, settings.max_memory_bytes, "reduce the architecture or the batch size"),
+        ("floating point operations", cost.flops, settings.max_flops, "reduce the architecture or the steps"),
+    )
+    for unit, value, limit, remedy in limits:
+        if value > limit:
+            detail = f"needs about {value:.3g} {unit}, this server takes at most {limit:.3g}: {remedy}"
+            yield Problem(code="too-large", detail=detail)
+
+
+def _replayed(session: Session, project_id: str, request: Repeatable | None) -> StoredReply | None:
+    if request is None:
+        return None
+    return submissions.replay(session, project_id=project_id, **_identity(request))
+
+
+def _stored(session: Session, project_id: str, new: NewExperiment, now: datetime) -> ExperimentView:
+    view = queries.experiment(session, project_id, submissions.submit(session, new, project_id=project_id, now=now))
+    assert view is not None, "written in this transaction"
+    return view
+
+
+def _reply(view: ExperimentView, cost: Estimate) -> StoredReply:
+    headers = {"Location": path_of(view.id)}
+    if not view.status.is_terminal:
+        headers["Retry-After"] = str(max(1, min(LONGEST_RETRY_SECONDS, math.ceil(cost.seconds))))
+    status = 200 if view.status.is_terminal else 202
+    return StoredReply(status=status, body=strict_json(ExperimentReply().dump(view)), headers=headers)
+
+
+def _identity(request: Repeatable) -> dict[str, str]:
+    return {"key": request.key, "method": request.method, "path": request.path, "body_hash": request.body_hash}
