@@ -1,0 +1,138 @@
+"""What each step of a chunk takes: minibatches and coefficients, prepared in windows of steps."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workers.catalogue.trainings.gradient import Gradient
+from workers.engine.course import Course
+from workers.engine.layout import padded, slices
+from workers.engine.philox import Purpose, Stream, minibatch_indices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workers.catalogue.values import Floats
+
+LONGEST_WINDOW = 256  # steps
+LARGEST_WINDOW = 2**22  # indices of all slots
+LARGEST_STRETCH = 2**18  # indices that one member draws ahead
+
+
+class Feed:
+    """Inputs, targets and coefficients for all slots; a slot without a member repeats those of another.
+
+    `rows` is the number of samples per step; with minibatches they are gathered from one table of all
+    members' samples, else they lie still.
+    """
+
+    def __init__(self, courses: Mapping[int, Course], slots: int, rows: int) -> None:
+        self._live, self._slots = dict(courses), slots
+        self._window = max(1, min(LONGEST_WINDOW, LARGEST_WINDOW // (slots * padded(rows))))
+        first = next(iter(courses.values()))
+        train = first.material.parts["train"]
+        self._dtype, self._device = train.inputs.dtype, train.inputs.device
+        self._start = -1
+        self._coefficients: list[tuple[Tensor, ...]] = []
+        self._full = first.training.batch_size is None
+        if self._full:
+            self._batch = _still(courses, slots)
+        else:
+            self._gather = _Gather(courses, slots, rows, self._window)
+
+    def forget(self, slot: int) -> None:
+        """Prepare nothing more for a member that has ended."""
+        del self._live[slot]
+
+    def at(self, step: int) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+        """Return inputs (slots, rows, d), targets (slots, rows, m) and coefficients (slots, 1) of a step.
+
+        The tensors are overwritten by the next call.
+        """
+        start = step - step % self._window
+        if start != self._start:
+            self._start = start
+            self._coefficients = self._next_coefficients(start)
+            if not self._full:
+                self._gather.prepare(self._live, start)
+        inputs, targets = self._batch if self._full else self._gather.batch(step - start)
+        return inputs, targets, self._coefficients[step - start]
+
+    def _next_coefficients(self, start: int) -> list[tuple[Tensor, ...]]:
+        steps = np.arange(start, start + self._window)
+        columns = {slot: _coefficients(course.training, steps) for slot, course in self._live.items()}
+        spare = next(iter(columns.values()))
+        stacked = np.stack([columns.get(slot, spare) for slot in range(self._slots)], axis=-1)  # (t, c, slots)
+        window = torch.from_numpy(stacked).to(self._dtype).to(self._device)
+        return [each.unbind(0) for each in window.unsqueeze(-1).unbind(0)]
+
+
+def _coefficients(training: Gradient, steps: "NDArray[np.int64]") -> "Floats":
+    """Return the coefficients (t, c) at `steps` (t,); steps after the last one repeat it, as ballast."""
+    known = np.minimum(steps, max(training.steps - 1, 0)).astype(np.float64)
+    return training.optimizer.coefficients(known, training.schedule.factors(known, training.steps))
+
+
+def _still(courses: Mapping[int, Course], slots: int) -> tuple[Tensor, Tensor]:
+    """Return all training samples of every slot, each slot's on a boundary."""
+    spare = next(iter(courses.values()))
+    found = []
+    for name in ("inputs", "targets"):
+        samples = [getattr(courses.get(slot, spare).material.parts["train"], name) for slot in range(slots)]
+        held = slices(slots, tuple(samples[0].shape), samples[0].dtype, samples[0].device).view
+        for slot, tensor in enumerate(samples):
+            held[slot].copy_(tensor)
+        found.append(held)
+    return found[0], found[1]
+
+
+class _Gather:
+    """Minibatches of all slots, gathered by two calls a step."""
+
+    def __init__(self, courses: Mapping[int, Course], slots: int, rows: int, window: int) -> None:
+        parts = {slot: course.material.parts["train"] for slot, course in courses.items()}
+        unique = {id(part): part for part in parts.values()}  # members with equal data share their rows
+        starts = dict(zip(unique, np.cumsum([0, *(len(part.inputs) for part in unique.values())]), strict=False))
+        self._offsets = {slot: int(starts[id(part)]) for slot, part in parts.items()}
+        self._tables = [torch.cat([getattr(p, name) for p in unique.values()]) for name in ("inputs", "targets")]
+        self._orders = {slot: _Order(course, rows, window) for slot, course in courses.items()}
+        # The rows of a slot are filled up to the boundary, so that its slice of the gathered tensor starts on one.
+        self._indices = np.zeros((window, slots, padded(rows)), dtype=np.int64)
+        self._rows = rows
+        self._held = [table.new_zeros(slots * padded(rows), table.shape[1]) for table in self._tables]
+        self._views = [held.view(slots, padded(rows), -1)[:, :rows] for held in self._held]
+        self._window: Sequence[Tensor] = ()
+
+    def prepare(self, live: Mapping[int, Course], start: int) -> None:
+        """Draw the indices of a window; slots without a member keep those of the last one."""
+        for slot in live:
+            self._indices[:, slot, : self._rows] = self._orders[slot].take(start) + self._offsets[slot]
+        window = torch.from_numpy(self._indices).to(self._tables[0].device)
+        self._window = window.flatten(start_dim=1).unbind(0)
+
+    def batch(self, position: int) -> tuple[Tensor, Tensor]:
+        """Return inputs (slots, rows, d) and targets (slots, rows, m) at a step of the window."""
+        for table, held in zip(self._tables, self._held, strict=True):
+            torch.index_select(table, 0, self._window[position], out=held)
+        return self._views[0], self._views[1]
+
+
+class _Order:
+    """The minibatches of one member, drawn in stretches of about an epoch or more."""
+
+    def __init__(self, course: Course, rows: int, window: int) -> None:
+        self._stream = Stream(seed=course.spec.seed_of("order"), purpose=Purpose.ORDER)
+        self._count, self._rows, self._window = len(course.material.parts["train"].inputs), rows, window
+        windows = min(-(-self._count // rows), LARGEST_STRETCH // rows) // window
+        self._stretch = window * max(windows, 1)
+        self._first, self._drawn = 0, np.empty((0, rows), dtype=np.int64)
+
+    def take(self, start: int) -> "NDArray[np.int64]":
+        """Return the sample indices (window, rows) of the window that begins at step `start`."""
+        if not self._first <= start < self._first + len(self._drawn):
+            self._first = start - start % self._stretch
+            self._drawn = minibatch_indices(self._stream, self._count, self._rows, self._first, self._stretch)
+        return self._drawn[start - self._first :][: self._window]
