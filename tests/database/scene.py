@@ -104,11 +104,11 @@ class Scene:
         assert [event.version for event in events] == list(range(1, self.view(experiment_id).version + 1))
         return [event.kind for event in events]
 
-    def bring_to(self, status: Status) -> Claimed:
+    def bring_to(self, status: Status, **changes: Any) -> Claimed:
         """Return an experiment in a status, with the fence under which it was claimed; 0 where it never was."""
         if status is Status.QUEUED:
-            return Claimed(id=self.submit(), fence=0, attempt=0, spec={}, timeout_seconds=None)
-        claimed = self.running()
+            return Claimed(id=self.submit(**changes), fence=0, attempt=0, spec={}, timeout_seconds=None)
+        claimed = self.running(**changes)
         if status is Status.SUCCEEDED:
             assert self.finish(claimed)
         elif status is Status.FAILED:
