@@ -240,9 +240,7 @@ def test_a_late_window_touches_only_the_epochs_it_needs(monkeypatch: pytest.Monk
     ("batch_size", "first_step", "steps", "message"),
     [(11, 0, 1, "number of samples"), (0, 0, 1, "number of samples"), (4, -1, 1, "negative")],
 )
-def test_impossible_minibatches_are_refused(
-    batch_size: int, first_step: int, steps: int, message: str
-) -> None:
+def test_impossible_minibatches_are_refused(batch_size: int, first_step: int, steps: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         minibatch_indices(STREAM, 10, batch_size, first_step, steps)
 

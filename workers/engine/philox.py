@@ -154,9 +154,7 @@ def permutations(stream: Stream, n: int, steps: npt.NDArray[np.uint64]) -> npt.N
     return result
 
 
-def minibatch_indices(
-    stream: Stream, n: int, batch_size: int, first_step: int, steps: int
-) -> npt.NDArray[np.int64]:
+def minibatch_indices(stream: Stream, n: int, batch_size: int, first_step: int, steps: int) -> npt.NDArray[np.int64]:
     """Return the sample indices of consecutive minibatches: (steps, batch_size).
 
     Step s holds positions s*batch_size .. (s+1)*batch_size-1 of the endless concatenation of epoch
