@@ -45,6 +45,11 @@ def fingerprint(device: str, backend: str) -> dict[str, Any]:
     return found
 
 
+def best_device() -> str:
+    """Return the class of the fastest device of this machine."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def torch_device(name: str) -> torch.device:
     """Return the device of this class; raise InvalidError where this machine has none."""
     if name == "cuda" and not torch.cuda.is_available():
