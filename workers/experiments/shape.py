@@ -105,7 +105,7 @@ def estimate(spec: ExperimentSpec) -> Estimate:
     training = spec.training
     steps = training.steps if isinstance(training, Gradient) else 0
     rows = (training.batch_size or sizes.train) if isinstance(training, Gradient) else sizes.train
-    evaluations = len(training.evaluation_steps()) if isinstance(training, Gradient) else 1
+    evaluations = training.evaluations if isinstance(training, Gradient) else 1
     evaluated = sizes.train + sizes.validation + sizes.test
     stack = dense_stack(spec)
     units = sum(stack.sizes) if stack else parameters

@@ -9,6 +9,8 @@ from workers.catalogue.parameters import parameter
 from workers.catalogue.problems import Problem
 from workers.catalogue.schedules.constant import Constant
 
+MOST_EVALUATIONS = 100_000  # of one experiment; each is a point of every curve
+
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping(Part):
@@ -40,10 +42,24 @@ class Gradient(Training):
         """Yield what is wrong between the fields."""
         if self.snapshots > self.steps:
             yield Problem(path=("snapshots",), detail=f"must be at most steps = {self.steps}: one step makes one stage")
+        if self.evaluations > MOST_EVALUATIONS:
+            least = -(-self.steps // (MOST_EVALUATIONS - 2))
+            detail = f"gives {self.evaluations} evaluations of at most {MOST_EVALUATIONS}: use at least {least}"
+            yield Problem(path=("evaluate_every",), code="range", detail=detail)
+
+    @property
+    def evaluations(self) -> int:
+        """Return the number of `evaluation_steps`, without listing them."""
+        return self.steps // self.evaluate_every + 1 + (self.steps % self.evaluate_every > 0)
 
     def evaluation_steps(self) -> list[int]:
         """Return the steps at which everything that can change a result is decided: 0, every so many, the last."""
         return sorted({*range(0, self.steps + 1, self.evaluate_every), self.steps})
+
+    def evaluation_count(self) -> int:
+        """Return how many evaluation steps there are, without listing up to a hundred million of them."""
+        whole, rest = divmod(self.steps, self.evaluate_every)
+        return whole + 1 + (rest > 0)
 
     def snapshot_steps(self) -> list[int]:
         """Return the steps whose model is kept, the last step among them when there are any."""
