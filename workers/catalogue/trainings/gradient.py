@@ -56,11 +56,6 @@ class Gradient(Training):
         """Return the steps at which everything that can change a result is decided: 0, every so many, the last."""
         return sorted({*range(0, self.steps + 1, self.evaluate_every), self.steps})
 
-    def evaluation_count(self) -> int:
-        """Return how many evaluation steps there are, without listing up to a hundred million of them."""
-        whole, rest = divmod(self.steps, self.evaluate_every)
-        return whole + 1 + (rest > 0)
-
     def snapshot_steps(self) -> list[int]:
         """Return the steps whose model is kept, the last step among them when there are any."""
         return sorted({round(stage * self.steps / self.snapshots) for stage in range(1, self.snapshots + 1)})
