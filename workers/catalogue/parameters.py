@@ -70,7 +70,7 @@ def options(hint: Any) -> tuple[Any, ...]:
 def check(hint: Any, bounds: Bounds, value: Any) -> Iterator[Problem]:
     """Yield a problem for each way in which `value` is not of `hint` or breaks `bounds`."""
     members = options(hint)
-    if value is None and type(None) in members:
+    if hint is Any or (value is None and type(None) in members):
         return
     attempts = [list(_check_one(member, bounds, value)) for member in members if member is not type(None)]
     if [] in attempts:
