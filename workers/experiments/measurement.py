@@ -59,10 +59,17 @@ def summarise(curve: Curve) -> MetricSummary:
         last=curve.values[-1],
         min=min(values, default=math.nan),
         max=max(values, default=math.nan),
-        mean=math.fsum(values) / len(values) if values else math.nan,
+        mean=_mean(values),
         argmin_step=min(finite)[1] if finite else None,
         n=len(curve.values),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values) / len(values) if values else math.nan
+    except OverflowError:  # a diverging run passes 1e308 before it reaches infinity
+        return math.fsum(value / len(values) for value in values)
 
 
 def points(values: Mapping[str, float], step: int) -> Sequence[Curve]:
