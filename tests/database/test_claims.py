@@ -82,9 +82,7 @@ def test_companions_have_the_shape_of_the_first(scene: Scene) -> None:
     ("queued", "idle", "least", "most", "taken"),
     [(5, 1, 8, 256, 5), (9, 3, 2, 256, 3), (10, 3, 2, 256, 4), (9, 3, 8, 256, 8), (9, 1, 2, 4, 4)],
 )
-def test_a_worker_takes_its_share(
-    scene: Scene, queued: int, idle: int, least: int, most: int, taken: int
-) -> None:
+def test_a_worker_takes_its_share(scene: Scene, queued: int, idle: int, least: int, most: int, taken: int) -> None:
     """Expected by hand: min(most, max(least, ceil(queued / idle))).
 
     Caught when mutated: floor for ceil; busy, lost or foreign workers counted as idle.
