@@ -131,7 +131,8 @@ def _run(plan: Plan, example: Path | None, once: bool) -> int:
     try:
         with console.status("starting"):
             running.start()
-        console.print(f"whydeep serves [bold]{plan.url}[/bold]  (documentation {plan.url}/docs, data {plan.home})")
+        console.print(f"whydeep serves [bold]{plan.url}[/bold]")
+        console.print(f"  documentation {plan.url}/docs\n  data and logs {plan.home}", soft_wrap=True)
         if example is not None:
             code = _example(plan, example, console)
         if not once:

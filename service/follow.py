@@ -40,7 +40,8 @@ def follow(client: httpx.Client, experiment: dict[str, Any], console: Console) -
             )
             time.sleep(0.2)
             experiment = client.get(url).json()
-        bar.update(task, description=experiment["status"])
+        total = bar.tasks[0].total or 1
+        bar.update(task, description=experiment["status"], total=total, completed=total)
     return experiment
 
 

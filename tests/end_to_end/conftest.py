@@ -1,0 +1,83 @@
+"""The embedded service as a user starts it, in a folder of its own."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+WHYDEEP = Path(sys.executable).with_name("whydeep")
+
+
+class Service:
+    """A running `whydeep up` with its home and address."""
+
+    def __init__(self, home: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.home = home
+        inherited = {name: text for name, text in os.environ.items() if not name.startswith("WHYDEEP_")}
+        given = {**inherited, "WHYDEEP_HOME": str(home), "COLUMNS": "200", **(environment or {})}
+        self.log = home.parent / f"{home.name}-up.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(WHYDEEP), "up", "--port", "0", *options],
+                env=given,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def await_url(self, seconds: float = 60) -> str:
+        """Return the address once it is printed."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := re.search(r"serves (http://\S+)", self.log.read_text()):
+                return found[1]
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every living process that works in this home."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("WHYDEEP_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+    def await_nobody(self, seconds: float = 10) -> list[str]:
+        """Return what still runs after `seconds`, or nothing."""
+        deadline = time.monotonic() + seconds
+        while (alive := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return [" ".join(process.cmdline()) for process in alive]
+
+
+@pytest.fixture(scope="package")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One embedded service for the tests that only talk to it."""
+    running = Service(tmp_path_factory.mktemp("embedded") / "home")
+    try:
+        running.await_url()
+        yield running
+    finally:
+        running.process.terminate()
+        running.process.wait(timeout=40)
+        for process in running.processes():
+            process.kill()
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[httpx.Client]:
+    """An HTTP client of the service."""
+    with httpx.Client(base_url=service.await_url(), timeout=60) as http:
+        yield http
