@@ -1,0 +1,56 @@
+"""Fixtures of laboratories: a database and a broker of their own, and workers that end with them."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.databases import copied_sqlite, postgres_database
+from tests.supervisor.laboratory import Laboratory
+
+_broker_numbers = itertools.cycle(range(1, 16))
+
+
+@contextmanager
+def laboratory_on(database_url: str, broker_url: str, folder: Path) -> Iterator[Laboratory]:
+    """Yield a laboratory; its workers end afterwards."""
+    laboratory = Laboratory(database_url, broker_url, folder)
+    try:
+        yield laboratory
+    finally:
+        laboratory.close()
+
+
+@pytest.fixture(scope="module")
+def own_broker(valkey_url: str) -> str:
+    """URL of a numbered database of the broker, so that no other module's worker hears the rings."""
+    return valkey_url.replace("virtual_host=0", f"virtual_host={next(_broker_numbers)}")
+
+
+@pytest.fixture(scope="module")
+def shared(sqlite_template: Path, own_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """One laboratory on SQLite for the tests of a module, which leave nothing running in it."""
+    folder = tmp_path_factory.mktemp("shared")
+    with laboratory_on(copied_sqlite(sqlite_template, folder / "shared.db"), own_broker, folder) as laboratory:
+        yield laboratory
+
+
+@pytest.fixture
+def laboratory(sqlite_template: Path, own_broker: str, tmp_path: Path) -> Iterator[Laboratory]:
+    """A laboratory on SQLite for one test."""
+    with laboratory_on(copied_sqlite(sqlite_template, tmp_path / "own.db"), own_broker, tmp_path) as laboratory:
+        yield laboratory
+
+
+@pytest.fixture
+def postgres_laboratory(
+    postgres_url: str, postgres_template: str, own_broker: str, tmp_path: Path
+) -> Iterator[Laboratory]:
+    """A laboratory on PostgreSQL for one test."""
+    with (
+        postgres_database(postgres_url, postgres_template) as url,
+        laboratory_on(url, own_broker, tmp_path) as laboratory,
+    ):
+        yield laboratory
