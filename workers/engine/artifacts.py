@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SAFETENSORS, NPZ, JSON = "application/vnd.safetensors", "application/zip", "application/json"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that the zip format knows
-MOST_ROWS, MOST_NUMBERS = 1024, 131_072  # of the stored test inputs, at most 1 MB; the rest can be drawn again
+MOST_NUMBERS = 131_072  # of the stored test samples, 1 MB; the rest can be drawn again, by seed or by index
 GRID_POINTS = {1: 401, 2: 61}  # per axis, by the number of inputs
 LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn", "safetensors")
 
@@ -36,11 +36,15 @@ def npz(arrays: Mapping[str, Any]) -> bytes:
 
 
 def predictions(subject: Subject) -> Artifact:
-    """Return what the model says on the first test samples, and on a grid where few inputs have a known box."""
+    """Return what the model says on the test samples, as many as fit, and on a grid where few inputs have a known box.
+
+    Of a table it names the rows that train, validation and test took.
+    """
     test = subject.split.test
-    rows = max(1, min(MOST_ROWS, MOST_NUMBERS // test.inputs.shape[1]))
+    rows = max(1, MOST_NUMBERS // (test.inputs.shape[1] + 2 * test.outputs.shape[1]))
     inputs, truth = test.inputs[:rows], test.outputs[:rows]
     arrays = {"test_inputs": inputs, "test_outputs": subject.predict(inputs), "test_truth": truth}
+    arrays |= {f"{part}_indices": rows_of_part for part, rows_of_part in subject.split.indices.items()}
     if subject.box is not None and subject.truth is not None and len(subject.box) in GRID_POINTS:
         arrays |= _on_grid(subject.predict, subject.truth, subject.box)
     return Artifact(name="predictions.npz", media_type=NPZ, content=npz(arrays))
