@@ -116,6 +116,7 @@ def _check_items(hints: tuple[Any, ...], bounds: Bounds, value: Any) -> Iterator
         yield Problem(code="length", detail=f"must have at least {bounds.min_items} items; got {len(value)}")
     if repeated and bounds.max_items is not None and len(value) > bounds.max_items:
         yield Problem(code="length", detail=f"must have at most {bounds.max_items} items; got {len(value)}")
+        return  # a body of a megabyte can hold 300,000 items, each with a problem of its own
     for index, item in enumerate(value):
         for problem in check(hints[0] if repeated else hints[index], bounds, item):
             yield problem.under(index)
@@ -129,6 +130,7 @@ def _check_members(hint: Any, bounds: Bounds, value: Any) -> Iterator[Problem]:
         yield Problem(code="length", detail=f"must have at least {bounds.min_items} members; got {len(value)}")
     if bounds.max_items is not None and len(value) > bounds.max_items:
         yield Problem(code="length", detail=f"must have at most {bounds.max_items} members; got {len(value)}")
+        return
     for name, member in value.items():
         for problem in check(hint, bounds, member):
             yield problem.under(name)

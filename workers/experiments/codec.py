@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from itertools import islice
 from typing import Any, Literal, get_args, get_origin
 
 from workers.catalogue.kinds import Component, Part, registry_of
@@ -11,6 +12,8 @@ from workers.catalogue.parameters import bounds_of, check, hints_of, options
 from workers.catalogue.problems import InvalidError, Problem, nearest
 from workers.catalogue.registry import Registry, UnknownComponentError
 from workers.experiments.spec import TYPES, ExperimentSpec
+
+MOST_PROBLEMS = 100  # found in one list or object: a body of a megabyte has room for a hundred thousand
 
 
 def decode(value: Any) -> ExperimentSpec:
@@ -80,7 +83,7 @@ def _part(cls: Any, value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise InvalidError([Problem(code="type", detail="must be an object")])
     hints, declared = hints_of(cls), {each.name: each for each in fields(cls)}
-    problems = [_unknown(name, hints) for name in value if name not in hints]
+    problems = [_unknown(name, hints) for name in islice((name for name in value if name not in hints), MOST_PROBLEMS)]
     given: dict[str, Any] = {}
     complete = True
     for name, hint in hints.items():
@@ -177,6 +180,8 @@ def _each(members: Mapping[Any, tuple[Any, Any]], shape: Any) -> Any:
     found: dict[Any, Any] = {}
     problems: list[Problem] = []
     for key, (hint, member) in members.items():
+        if len(problems) >= MOST_PROBLEMS:
+            break
         try:
             found[key] = _convert(hint, member)
         except InvalidError as error:
