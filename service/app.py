@@ -23,7 +23,7 @@ def create_app(settings: ServiceSettings | None = None) -> Flask:
     load(settings.components or None)
     app = Flask("service", static_folder=None)
     app.json = StrictProvider(app)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1  # see StrictParser
     app.url_map.converters["id"] = IdConverter
     app.extensions[NAME] = make_context(settings)
     guard.install(app)

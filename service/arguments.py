@@ -1,14 +1,17 @@
 """How bodies, query strings and headers become arguments: strictly, and with every fault named."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NoReturn
 
 from flask import Request, g
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from service.context import context
 from service.json_body import JsonError, parse
-from service.problems import ProblemError, invalid_body, invalid_parameters
+from service.problems import MOST_ERRORS, ProblemError, invalid_body, invalid_parameters
 from workers.catalogue.problems import Path, Problem, nearest
 
 MARSHMALLOWS_UNKNOWN = "Unknown field."
@@ -24,8 +27,12 @@ class StrictParser(FlaskParser):
         if req.mimetype != "application/json":
             given = f"not {req.mimetype}" if req.mimetype else "and the header is missing"
             raise ProblemError("unsupported-media-type", f"The body must be application/json, {given}.")
+        body, limit = req.get_data(), context().settings.max_body_bytes
+        # A body of unknown length is cut off at one byte more, and not refused, by Werkzeug.
+        if len(body) > limit:
+            raise RequestEntityTooLarge
         try:
-            g.body = parse(req.get_data())
+            g.body = parse(body)
         except JsonError as error:
             detail = str(error)[:1000]
             raise ProblemError("malformed-json", detail, errors=invalid_body(error.problems).errors) from None
@@ -46,7 +53,7 @@ def refusal(error: ValidationError, schema: Schema, *, is_body: bool) -> Problem
     located: dict[str, Any] = error.messages_dict
     (messages,) = located.values()
     unknown = "unknown-field" if is_body else "unknown-parameter"
-    problems = [_named(problem, known, unknown) for problem in _flat(messages, ())]
+    problems = [_named(problem, known, unknown) for problem in islice(_flat(messages, ()), MOST_ERRORS + 1)]
     return invalid_body(problems) if is_body else invalid_parameters(problems)
 
 

@@ -14,7 +14,6 @@ from service.context import context
 from service.json_reply import strict_json
 from service.problems import CODES_BY_STATUS, KINDS, ProblemError
 from service.schemas.replies import ProblemReply
-from workers.database.migrate import is_current
 from workers.database.session import UNAVAILABLE
 
 log = logging.getLogger("whydeep.service")
@@ -87,6 +86,8 @@ def _database_away(error: Exception) -> Response:
 
 def _statement_refused(error: ProgrammingError) -> Response:
     """Tell a database whose schema is old or missing from a fault of ours."""
+    from workers.database.migrate import is_current  # with Alembic, which nothing else here needs
+
     try:
         current = is_current(context().database)
     except UNAVAILABLE as away:

@@ -29,12 +29,12 @@ Rows = Sequence[Sequence[float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """Outputs (n, m) of a model, and where the target is known its values and the difference."""
+    """Outputs (n, m) of a model, and where the target is known its values and how far off each row is."""
 
     experiment: str
     outputs: Rows
     truth: Rows | None = None
-    error: Rows | None = None
+    errors: Sequence[float] | None = None
     l2_error: float | None = None
     sup_error: float | None = None
 
@@ -103,14 +103,13 @@ def _compared(experiment: str, spec: Approximation, inputs: Rows, outputs: Rows)
     # Outside the target's domain the function may overflow or be undefined there: NaN is the answer.
     with np.errstate(all="ignore"):
         truth = np.asarray(spec.target.function(spec.seed_of("data"))(points), dtype=np.float64)
-        error = np.asarray(outputs, dtype=np.float64) - truth
-        squared = float((error**2).sum(axis=1).mean())
-        largest = float(np.abs(error).max())
+        errors = np.linalg.norm(np.asarray(outputs, dtype=np.float64) - truth, axis=1)
+        mean_square = float((errors**2).mean())
     return Predictions(
         experiment=experiment,
         outputs=outputs,
         truth=truth.tolist(),
-        error=error.tolist(),
-        l2_error=math.sqrt(squared),
-        sup_error=largest,
+        errors=errors.tolist(),
+        l2_error=math.sqrt(mean_square),
+        sup_error=float(errors.max()),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from workers.catalogue.problems import Problem
 
 MOST_ERRORS = 100  # named in one reply
+SHOWN_ENDS = 500  # characters at each end of a detail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +136,13 @@ def invalid_parameters(problems: Iterable[Problem]) -> ProblemError:
     return ProblemError("unknown-parameter" if unknown else "validation-error", _counted(errors), errors=errors)
 
 
+def _shortened(text: str) -> str:
+    """Return the text without the middle of what a client may have written very long."""
+    return text if len(text) <= 2 * SHOWN_ENDS else f"{text[:SHOWN_ENDS]} ... {text[-SHOWN_ENDS:]}"
+
+
 def _described(problem: Problem) -> dict[str, Any]:
-    described: dict[str, Any] = {"code": problem.code, "detail": problem.detail}
+    described: dict[str, Any] = {"code": problem.code, "detail": _shortened(problem.detail)}
     if problem.did_you_mean is not None:
         described["did_you_mean"] = problem.did_you_mean
     if problem.allowed:
@@ -147,6 +153,6 @@ def _described(problem: Problem) -> dict[str, Any]:
 def _counted(errors: list[dict[str, Any]]) -> str:
     if len(errors) == 1:
         place = errors[0].get("pointer", errors[0].get("parameter"))
-        return f"{place or 'The body'}: {errors[0]['detail']}"
-    shown = "each" if len(errors) <= MOST_ERRORS else f"the first {MOST_ERRORS}"
-    return f"{len(errors)} things are wrong; errors names {shown}."
+        return _shortened(f"{place or 'The body'}: {errors[0]['detail']}")
+    more = " or more" if len(errors) >= MOST_ERRORS else ""
+    return f"{min(len(errors), MOST_ERRORS)}{more} things are wrong; errors names them."

@@ -5,7 +5,6 @@ from service.broker import is_reachable
 from service.context import context
 from service.problems import ProblemError
 from service.schemas.catalogue_replies import HealthReply, ReadyReply
-from workers.database.migrate import is_current
 
 blueprint = Resource("health", __name__, description="For load balancers and orchestrators.")
 
@@ -22,6 +21,8 @@ def get_health() -> dict[str, str]:
 @blueprint.problems("unavailable")
 def get_readiness() -> dict[str, str]:
     """Say whether the database answers with the newest schema; a lost broker is told, and no reason to refuse."""
+    from workers.database.migrate import is_current  # with Alembic, which nothing else here needs
+
     if not is_current(context().database):
         raise ProblemError("unavailable", "The database's schema is not current: run 'whydeep migrate'.")
     broker = is_reachable(context().settings.resolved_broker_url)
