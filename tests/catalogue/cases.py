@@ -1,7 +1,6 @@
 """What contract tests put into a component: targets, data, subjects, values inside and outside of a schema."""
 
 import math
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,12 +19,10 @@ from workers.catalogue.kinds import (
     registry_of,
     targets,
 )
-from workers.catalogue.load import load
 from workers.catalogue.values import DataSizes, Samples, Split, Subject, Task
 from workers.experiments.codec import decode_component
 from workers.experiments.jsonschema import all_schemas, example
 
-load(os.environ.get("WHYDEEP_COMPONENTS"))  # an operator's components meet the same contract
 SCHEMAS = all_schemas()
 EVERY = [(registry, cls) for registry in REGISTRIES for _, cls in registry]
 
