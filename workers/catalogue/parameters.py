@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -140,7 +141,7 @@ def _check_number(hint: type, bounds: Bounds, value: Any) -> Iterator[Problem]:
     integer = isinstance(value, int) and not isinstance(value, bool)
     if not (integer or (hint is float and isinstance(value, float))):
         yield Problem(code="type", detail=f"must be {_word(hint)}")
-    elif not math.isfinite(value):
+    elif abs(value) > sys.float_info.max or math.isnan(value):  # an integer may be too large for a float
         yield Problem(code="range", detail="must be finite")
     else:
         yield from (Problem(code="range", detail=detail) for detail in bounds.violations(value))

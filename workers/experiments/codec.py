@@ -21,7 +21,7 @@ def decode(value: Any) -> ExperimentSpec:
     if not isinstance(value, Mapping):
         raise InvalidError([Problem(code="type", detail="must be an object with a type")])
     given = value.get("type")
-    if given not in TYPES:
+    if not isinstance(given, str) or given not in TYPES:
         detail = f"must be one of {', '.join(TYPES)}"
         hint = nearest(given, TYPES) if isinstance(given, str) else None
         raise InvalidError(
