@@ -1,0 +1,40 @@
+"""Summaries of curves."""
+
+import math
+
+import pytest
+
+from workers.experiments.measurement import Curve, MetricSummary, points, summarise
+
+
+def test_a_summary_is_that_of_the_points() -> None:
+    """The first of equal minima. Mutation: the last of them."""
+    curve = Curve(name="test_loss", steps=(0, 5, 9, 12), values=(4.0, 1.0, 1.0, 2.0))
+    expected = MetricSummary(first=4.0, last=2.0, min=1.0, max=4.0, mean=2.0, argmin_step=5, n=4)
+    assert summarise(curve) == expected
+
+
+def test_values_that_are_not_finite_take_no_part() -> None:
+    """Yet first and last are kept as they are. Mutation: min() over all."""
+    found = summarise(Curve(name="test_loss", steps=(0, 1, 2), values=(math.inf, 3.0, math.nan)))
+    assert (found.first, found.min, found.max, found.mean, found.argmin_step, found.n) == (
+        math.inf,
+        3.0,
+        3.0,
+        3.0,
+        1,
+        3,
+    )
+    assert math.isnan(found.last)
+
+
+def test_a_curve_without_finite_values_has_no_minimum() -> None:
+    """Mutation: min() of an empty list."""
+    found = summarise(Curve(name="test_loss", steps=(0,), values=(math.nan,)))
+    assert found.argmin_step is None and all(math.isnan(value) for value in (found.min, found.max, found.mean))
+
+
+def test_scalars_are_curves_of_one_point() -> None:
+    """Mutation: step 0 always."""
+    assert points({"l2_error": 0.5}, 7) == [Curve(name="l2_error", steps=(7,), values=(0.5,))]
+    assert summarise(points({"l2_error": 0.5}, 7)[0]).last == pytest.approx(0.5)

@@ -1,0 +1,116 @@
+"""The shape key: what experiments of one population must share, and what they need not."""
+
+from typing import Any
+
+import pytest
+
+from tests.experiments.specs import SINE, changed, without
+from workers.catalogue.values import DenseStack
+from workers.experiments.codec import decode
+from workers.experiments.shape import backend_of, chunk_slots, device_of, estimate, shape_key
+
+OUT: list[tuple[str, Any]] = [
+    ("seed", 9),
+    ("seeds", {"init": 3}),
+    ("target", {"kind": "sine-sum", "frequencies": [3, 4]}),
+    ("target.domain", {"x": [0, 9]}),
+    ("dataset.noise_sd", 0.5),
+    ("dataset.train_size", 500),
+    ("dataset.design", "sobol"),
+    ("dataset.standardise", True),
+    ("architecture.initialisation", {"scheme": "he", "scale": 3}),
+    ("training.optimizer.learning_rate", 0.1),
+    ("training.optimizer.beta2", 0.9),
+    ("training.schedule", "constant"),
+    ("training.steps", 77),
+    ("training.evaluate_every", 7),
+    ("training.early_stopping", {"patience": 3}),
+    ("training.snapshots", 2),
+    ("probes", []),
+    ("device", "cpu"),
+]
+IN: list[tuple[str, Any]] = [
+    ("architecture.width", 65),
+    ("architecture.depth", 3),
+    ("architecture.activation", "relu"),
+    ("architecture.bias", False),
+    ("architecture.residual", True),
+    ("architecture", {"kind": "sigmoid-steps"}),
+    ("target", {"kind": "product"}),
+    ("training.optimizer", {"kind": "sgd"}),
+    ("training.batch_size", 32),
+    ("training.batch_size", None),
+    ("training", None),
+    ("dataset.test_size", 100),
+    ("dataset.validation_size", 100),
+    ("dtype", "float64"),
+    ("device", "cuda"),
+]
+
+
+def key(value: dict[str, Any]) -> str:
+    """Return the shape key of the JSON."""
+    return shape_key(decode(value))
+
+
+@pytest.mark.parametrize(("path", "value"), OUT, ids=[f"{path}={value}" for path, value in OUT])
+def test_what_may_differ_inside_a_population_is_out_of_the_key(path: str, value: Any) -> None:
+    """Mutation: digest the whole spec."""
+    assert key(changed(path, value)) == key(SINE)
+
+
+@pytest.mark.parametrize(("path", "value"), IN, ids=[f"{path}={value}" for path, value in IN])
+def test_what_the_tensor_program_is_made_of_is_in_the_key(path: str, value: Any) -> None:
+    """Mutation: leave that member out of _written_shape."""
+    other = without("probes", changed(path, value))
+    assert key(other) != key(without("probes"))
+
+
+def test_a_structural_flag_of_the_optimizer_is_in_and_its_numbers_are_out() -> None:
+    """Nesterov changes the update, the momentum only a coefficient. Mutation: nesterov among the numeric fields."""
+    sgd = {"kind": "sgd", "momentum": 0.9}
+    plain, nesterov, slower = (
+        key(changed("training.optimizer", sgd | more)) for more in ({}, {"nesterov": True}, {"momentum": 0.5})
+    )
+    assert plain == slower != nesterov
+
+
+def test_full_batches_share_their_training_size() -> None:
+    """Mutation: batch_size null in the key as null."""
+    full = changed("training.batch_size", None)
+    assert key(full) != key(changed("dataset.train_size", 500, full))
+
+
+@pytest.mark.parametrize(
+    ("value", "backend"),
+    [
+        (SINE, "written"),
+        (changed("training", None), "measure"),
+        (changed("training", {"kind": "fit"}, changed("architecture", {"kind": "polynomial"})), "fit"),
+        ({"type": "simulation", "simulation": {"kind": "goe-eigenvalues"}}, "simulation"),
+        ({"type": "recorded", "config": {}, "metrics": {}}, "none"),
+    ],
+)
+def test_the_back_end_follows_from_the_spec(value: dict[str, Any], backend: str) -> None:
+    """Mutation: fit for every untrained model."""
+    assert backend_of(decode(value)) == backend and key(value).startswith(f"{backend}-")
+
+
+def test_auto_is_the_cpu_on_every_machine() -> None:
+    """Mutation: ask torch."""
+    assert [device_of(decode(changed("device", name))) for name in ("auto", "cpu", "cuda")] == ["cpu", "cpu", "cuda"]
+
+
+def test_slots_are_a_power_of_two_that_fits_the_cache() -> None:
+    """Between 2 and 32. Mutation: the whole chunk in one slot's memory."""
+    wide, narrow = (DenseStack(sizes=(1, width, 1), activation="relu") for width in (100_000, 4))
+    middle = DenseStack(sizes=(1, 254, 1), activation="relu")  # 2 * 64 * 256 * 4 bytes = 2**17 a member
+    assert [chunk_slots(stack, 64, 4) for stack in (wide, middle, narrow)] == [2, 8, 32]
+
+
+def test_an_estimate_counts_parameters_and_grows_with_the_steps() -> None:
+    """64 + 64 + 64*64 + 64 + 64 + 1 = 4,353. Mutation: forget the evaluations."""
+    short, long = (estimate(decode(changed("training.steps", steps))) for steps in (100, 10_000))
+    assert short.parameters == 4353 and short.seconds < long.seconds and short.memory_bytes == long.memory_bytes
+    assert short.flops > 2 * 4353 * 3 * 100 * 64
+    assert estimate(decode({"type": "recorded", "config": {}, "metrics": {}})).flops == 0
