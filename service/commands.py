@@ -95,7 +95,7 @@ def catalogue(write: Path | None) -> None:
     except RegistrationError as error:
         raise click.ClickException(str(error)) from error
     if write is not None:
-        from workers.catalogue.pages import write_pages
+        from workers.experiments.pages import write_pages
 
         click.echo(f"wrote {len(write_pages(write))} pages to {write}")
         return
