@@ -12,7 +12,8 @@ def is_reachable(url: str) -> bool:
     options = {"socket_connect_timeout": PATIENCE_SECONDS, "socket_timeout": PATIENCE_SECONDS, "max_retries": 0}
     try:
         with Connection(url, transport_options=options) as connection:
-            connection.connect()  # opens a channel, whose first act is a PING
+            # Opens a channel, whose first act is a PING.
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=PATIENCE_SECONDS)
     except (KombuError, RedisError, OSError):
         return False
     return True

@@ -28,6 +28,14 @@ class ProblemApi(flask_smorest.Api):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         register(self._app)
 
+    def _register_responses(self) -> None:
+        """Document every status by a problem document, where flask-smorest would write application/json."""
+        content = {PROBLEM_MEDIA_TYPE: {"schema": ProblemReply}}
+        for status in HTTPStatus:
+            self.spec.components.response(status.name, {"description": status.phrase, "content": content}, lazy=True)
+        other = {"description": "Any other problem", "content": content}
+        self.spec.components.response(self.DEFAULT_ERROR_RESPONSE_NAME, other, lazy=True)
+
 
 def register(app: Flask) -> None:
     """Answer every exception of the application with a problem document."""

@@ -7,6 +7,7 @@ from flask import Flask
 
 from service.errors import ProblemApi
 from service.schemas.fields import documented
+from service.schemas.parameters import documented_style
 from service.schemas.replies import documented_reply
 
 TITLE = "whydeep"
@@ -19,6 +20,7 @@ def make_api(app: Flask) -> ProblemApi:
     api = ProblemApi(app, spec_kwargs={"info": {"description": DESCRIPTION}, "servers": [{"url": "/"}]})
     api.ma_plugin.converter.add_attribute_function(documented)
     api.ma_plugin.converter.add_attribute_function(documented_reply)
+    api.ma_plugin.converter.add_parameter_attribute_function(documented_style)
     return api
 
 

@@ -10,8 +10,8 @@ from service.schemas.experiment_replies import ArtifactReply
 from workers.database.values import ArtifactView
 
 blueprint = Resource("artifacts", __name__, url_prefix="/v1/artifacts", description="Files that experiments leave.")
-BYTES = {"type": "string", "format": "binary"}
-ANY = "application/octet-stream"
+BYTES: dict[str, object] = {}  # OpenAPI 3.1: bytes have no schema
+ANY = "*/*"
 
 
 @blueprint.route("/<id:artifact_id>")

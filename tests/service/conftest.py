@@ -1,6 +1,6 @@
 """The application on real databases, and what workers would have done to them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,23 @@ def application(url: str, home: Path, **changes: object) -> Flask:
 
 
 @pytest.fixture
-def app(migrated_url: str, tmp_path: Path) -> Iterator[Flask]:
+def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """A maker of applications, from a database's URL and settings."""
+    made: list[Flask] = []
+
+    def make(url: str, **changes: object) -> Flask:
+        made.append(application(url, tmp_path / "home", **changes))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.extensions[NAME].database.dispose()
+
+
+@pytest.fixture
+def app(migrated_url: str, make_app: Callable[..., Flask]) -> Flask:
     """The application on a fresh database, once on each kind."""
-    app = application(migrated_url, tmp_path / "home")
-    yield app
-    app.extensions[NAME].database.dispose()
+    return make_app(migrated_url)
 
 
 @pytest.fixture

@@ -142,7 +142,9 @@ def test_bad_input_stores_nothing(client: FlaskClient) -> None:
     """Caught mutation: validation after the row."""
     for name, case in CASES.items():
         case.sent(client, EXPERIMENTS)
-        assert client.get(EXPERIMENTS).json == {"object": "list", "data": [], "has_more": False, "next_cursor": None}, name
+        assert client.get(EXPERIMENTS).json == {"object": "list", "data": [], "has_more": False, "next_cursor": None}, (
+            name
+        )
 
 
 def test_all_faults_are_named_at_once(reader: FlaskClient) -> None:
