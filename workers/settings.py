@@ -47,7 +47,7 @@ def read_settings(cls: type[Any], environment: Mapping[str, str] = os.environ) -
         text = environment.get(variable)
         if text is None:
             continue
-        kind = type(declared.default)
+        kind: Any = type(declared.default)
         try:
             values[declared.name] = text.lower() in ("1", "true", "yes") if kind is bool else kind(text)
         except ValueError:

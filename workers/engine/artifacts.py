@@ -43,7 +43,7 @@ def predictions(subject: Subject) -> Artifact:
     test = subject.split.test
     rows = max(1, MOST_NUMBERS // (test.inputs.shape[1] + 2 * test.outputs.shape[1]))
     inputs, truth = test.inputs[:rows], test.outputs[:rows]
-    arrays = {"test_inputs": inputs, "test_outputs": subject.predict(inputs), "test_truth": truth}
+    arrays: dict[str, Any] = {"test_inputs": inputs, "test_outputs": subject.predict(inputs), "test_truth": truth}
     arrays |= {f"{part}_indices": rows_of_part for part, rows_of_part in subject.split.indices.items()}
     if subject.box is not None and subject.truth is not None and len(subject.box) in GRID_POINTS:
         arrays |= _on_grid(subject.predict, subject.truth, subject.box)
