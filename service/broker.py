@@ -4,7 +4,7 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 1
 
 
 def is_reachable(url: str) -> bool:

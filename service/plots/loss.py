@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 STYLES = {"train_loss": (BLUE, "-"), "validation_loss": (GREEN, "-."), "test_loss": (ORANGE, "--")}
 LOSSES = tuple(STYLES)
 FEW_POINTS = 30
+LEAST, MOST = 1e-100, 1e100  # beyond, the axes' own arithmetic overflows
 
 
 def loss_plot(
@@ -25,15 +26,14 @@ def loss_plot(
 
 def _draw(figure: "Figure", curves: Sequence[Curve], title: str, unit: str, stopped: tuple[int, str] | None) -> None:
     axes = figure.add_subplot()
-    logarithmic = any(value > 0 and math.isfinite(value) for curve in curves for value in curve.values)
+    logarithmic = any(LEAST <= value <= MOST for curve in curves for value in curve.values)
     if logarithmic:
         axes.set_yscale("log")
     for curve in curves:
         colour, line = STYLES[curve.name]
-        # A gap shows where the loss was not finite, or zero on a logarithmic axis.
-        shown = [
-            value if math.isfinite(value) and (value > 0 or not logarithmic) else math.nan for value in curve.values
-        ]
+        # A gap shows where the loss was not finite, or not positive on a logarithmic axis.
+        least = LEAST if logarithmic else -MOST
+        shown = [value if least <= value <= MOST else math.nan for value in curve.values]
         marker = "o" if len(shown) <= FEW_POINTS else None
         label = curve.name.removesuffix("_loss")
         axes.plot(curve.steps, shown, color=colour, linestyle=line, marker=marker, markersize=3.5, label=label)

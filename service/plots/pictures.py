@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from service.context import Context
 from service.plots.drawing import Format
 from service.plots.fit import Fit, fit_plot
-from service.plots.loss import LOSSES, loss_plot
+from service.plots.loss import LOSSES, MOST, loss_plot
 from service.problems import ProblemError
 from workers.catalogue.values import Task
 from workers.database import queries
@@ -70,7 +70,10 @@ def _fit(context: Context, view: ExperimentView, form: Format) -> bytes:
 
 
 def _matrix(values: "Floats") -> "Floats":
-    return values.reshape(len(values), -1).astype("float64")
+    import numpy as np
+
+    flat = values.reshape(len(values), -1).astype("float64")
+    return np.where(np.abs(flat) <= MOST, flat, np.nan)  # a gap, as in the loss
 
 
 def _title(view: ExperimentView) -> str:
