@@ -1,9 +1,10 @@
 """The smallest valid specs and submissions, to be changed where a test needs it."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from workers.catalogue.load import load
+from workers.catalogue import load
 from workers.database.values import NewExperiment
 from workers.experiments.codec import decode
 
@@ -26,7 +27,7 @@ def spec_json(**changes: Any) -> dict[str, Any]:
 
 def new_experiment(**changes: Any) -> NewExperiment:
     """Return a submission; `spec` may be JSON, decoded here, and is the smallest one by default."""
-    load()
+    _load()
     spec = changes.pop("spec", spec_json())
     return NewExperiment(spec=decode(spec) if isinstance(spec, Mapping) else spec, **changes)
 
@@ -40,3 +41,8 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         same_kind = mergeable and change.get("kind", old.get("kind")) == old.get("kind")
         result[name] = merged(old, change) if same_kind else change
     return result
+
+
+@cache
+def _load() -> None:
+    load.load()

@@ -1,12 +1,16 @@
 """Who takes what from the queue, and in which order."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from tests.builders import new_experiment, spec_json
 from tests.database.scene import CPU, Scene, identity, measurement, model
+from tests.databases import copied_sqlite
 from workers.database import chores, claims, queries, results
+from workers.database.session import Database
 from workers.database.values import Abilities, Claim, ModelSource, WorkerIdentity
 from workers.experiments.codec import encode
 from workers.experiments.lifecycle import Status
@@ -131,9 +135,10 @@ def test_a_suspect_comes_alone(scene: Scene) -> None:
     """Caught when mutated: companions beside a suspect, or a suspect among companions."""
     held = scene.running()
     scene.write(results.requeue, held.id, held.fence, refund=True, ending="crashed", now=scene.tick(), alone=True)
-    others = [scene.submit(), scene.submit()]
-    claimed = [ids(scene.claim()), ids(scene.claim())]
-    assert sorted(map(sorted, claimed)) == sorted([[held.id], sorted(others)])
+    before, after = scene.submit(priority=2), scene.submit()
+    assert ids(scene.claim()) == [before, after]
+    later = scene.submit()
+    assert [ids(scene.claim()), ids(scene.claim())] == [[held.id], [later]]
 
 
 def test_a_model_of_experiment_brings_its_source(scene: Scene) -> None:
@@ -214,3 +219,19 @@ def test_a_claimed_spec_is_the_submitted_one_to_the_bit(scene: Scene) -> None:
     held = scene.running(spec=spec)
     assert held.spec == encode(new_experiment(spec=spec).spec)
     assert held.spec["training"]["optimizer"]["learning_rate"] == 0.1 + 0.2
+
+
+def test_the_first_in_line_is_found_by_an_index(sqlite_template: Path, tmp_path: Path) -> None:
+    """Caught when mutated: the status bound as a parameter, which hides the partial index from SQLite's planner."""
+    database = Database(copied_sqlite(sqlite_template, tmp_path / "migrated.db"))
+    scene = Scene(database=database, project_id="")
+    scene.project_id = scene.write(queries.ensure_project)
+    seen: list[tuple[str, object]] = []
+    event.listen(scene.database.engine, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
+    scene.submit()
+    scene.claim()
+    statement, parameters = next(each for each in seen if "LIMIT" in each[0] and each[0].startswith("SELECT"))
+    with scene.database.read() as session:
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert [row.detail.split(" (")[0] for row in plan] == ["SEARCH experiments USING INDEX ix_experiments_line"]
+    database.dispose()

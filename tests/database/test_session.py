@@ -19,7 +19,7 @@ def names(database: Database) -> list[str]:
 
 
 def test_sqlite_is_durable_and_checks_foreign_keys(tmp_path: Path) -> None:
-    """Caught when mutated: leaving any of the four pragmas out (synchronous FULL is 2)."""
+    """Caught when mutated: leaving a pragma out, or synchronous NORMAL (FULL is 2)."""
     database = Database(f"sqlite:///{tmp_path / 'a.db'}")
     with database.read() as session:
         found = {
@@ -43,7 +43,7 @@ def test_postgresql_ends_what_takes_too_long(postgres_url: str) -> None:
 
 
 def test_a_write_is_committed_whole_or_not_at_all(database: Database) -> None:
-    """Caught when mutated: driver autocommit left on (SQLite would keep the first row)."""
+    """Caught when mutated: the driver's autocommit off without a BEGIN of ours (SQLite would keep the first row)."""
 
     def interrupted() -> None:
         with database.write() as session:

@@ -15,7 +15,7 @@ from workers.database.curves import forget_curves
 from workers.database.ids import new_id
 from workers.database.models import AttemptRow, ExperimentRow, LeaseRow, WorkerRow
 from workers.database.session import changed, upsert
-from workers.database.transitions import Moved, add_events
+from workers.database.transitions import Moved, add_events, stands_in
 from workers.database.values import Abilities, Claim, Claimed, ModelSource, WorkerIdentity
 from workers.experiments.lifecycle import Status, sources_of
 
@@ -91,7 +91,7 @@ def live_workers(now: datetime) -> ColumnElement[bool]:
 
 def _claimable(abilities: Abilities, now: datetime) -> ColumnElement[bool]:
     return and_(
-        Row.status.in_(sorted(sources_of(Status.RUNNING))),
+        stands_in(*sources_of(Status.RUNNING)),
         Row.queue == abilities.queue,
         Row.spec_version <= abilities.spec_version,
         or_(Row.queue_deadline.is_(None), Row.queue_deadline > now),
@@ -114,7 +114,7 @@ def _take(session: Session, condition: ColumnElement[bool], size: int, lease_id:
     chosen = select(Row.id).where(condition).order_by(*LINE).limit(size).with_for_update(skip_locked=True).cte("chosen")
     statement = (
         update(Row)
-        .where(Row.id.in_(select(chosen.c.id)), Row.status.in_(sorted(sources_of(Status.RUNNING))))
+        .where(Row.id.in_(select(chosen.c.id)), stands_in(*sources_of(Status.RUNNING)))
         .values(
             status=Status.RUNNING,
             version=Row.version + 1,

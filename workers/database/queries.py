@@ -11,8 +11,17 @@ from workers.database.claims import live_workers
 from workers.database.curves import curves_of
 from workers.database.ids import new_id
 from workers.database.metrics import metrics_of
-from workers.database.models import ArtifactRow, AttemptRow, EventRow, ExperimentRow, ProjectRow, TagRow, WorkerRow
+from workers.database.models import (
+    ArtifactRow,
+    AttemptRow,
+    EventRow,
+    ExperimentRow,
+    ProjectRow,
+    TagRow,
+    WorkerRow,
+)
 from workers.database.session import upsert
+from workers.database.transitions import stands_in
 from workers.database.values import ArtifactView, AttemptView, EventView, ExperimentView, Page
 from workers.database.views import attempt_view, experiment_views
 from workers.experiments.lifecycle import Status
@@ -65,7 +74,7 @@ def list_experiments(
     """
     wanted: list[ColumnElement[bool]] = [Row.project_id == project_id, *(_tagged(tag) for tag in dict.fromkeys(tags))]
     if statuses:
-        wanted.append(Row.status.in_(list(dict.fromkeys(statuses))))
+        wanted.append(stands_in(*dict.fromkeys(statuses)))
     total = session.execute(select(func.count()).where(*wanted)).scalar_one() if count else None
     if after is not None:
         last = tuple_(literal(after[0], Row.created_at.type), literal(after[1], Row.id.type))
@@ -105,13 +114,13 @@ def artifact(session: Session, project_id: str, artifact_id: str) -> ArtifactVie
 def jobs_ahead(session: Session, view: ExperimentView) -> int:
     """Return how many experiments stand before this one in its queue; 0 unless it waits."""
     mine = session.execute(
-        select(Row.rank, Row.priority, Row.queued_at).where(Row.id == view.id, Row.status == Status.QUEUED)
+        select(Row.rank, Row.priority, Row.queued_at).where(Row.id == view.id, stands_in(Status.QUEUED))
     ).first()
     if mine is None:
         return 0
     place = (mine.rank, literal(mine.queued_at, Row.queued_at.type), view.id)
     earlier = and_(Row.priority == mine.priority, tuple_(Row.rank, Row.queued_at, Row.id) < tuple_(*place))
-    waiting = and_(Row.status == Status.QUEUED, Row.queue == view.queue)
+    waiting = and_(stands_in(Status.QUEUED), Row.queue == view.queue)
     ahead = select(func.count()).where(waiting, or_(Row.priority > mine.priority, earlier))
     return session.execute(ahead).scalar_one()
 

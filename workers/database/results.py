@@ -14,7 +14,7 @@ from workers.database.curves import append_chunks, differs, recorded_points, rep
 from workers.database.ids import new_id
 from workers.database.metrics import add_points, store_metrics, summaries_of
 from workers.database.models import ArtifactRow, ExperimentRow
-from workers.database.transitions import Moved, add_events, end_attempts, give_back, held, move
+from workers.database.transitions import Moved, add_events, end_attempts, give_back, held, move, stands_in
 from workers.database.values import CancelAnswer, RecordAnswer, Report
 from workers.experiments.lifecycle import Status, StatusReason, sources_of
 from workers.experiments.measurement import Artifact, Curve, Measurement
@@ -143,7 +143,7 @@ def cancel(
 def _ask_to_stop(session: Session, mine: ColumnElement[bool], reason: StatusReason, now: datetime) -> None:
     statement = (
         update(Row)
-        .where(mine, Row.status == Status.RUNNING, Row.cancel_requested_at.is_(None))
+        .where(mine, stands_in(Status.RUNNING), Row.cancel_requested_at.is_(None))
         .values(cancel_requested_at=now, cancel_reason=reason.value, version=Row.version + 1)
         .returning(Row.id, Row.project_id, Row.version, Row.status, literal(reason.value).label("status_reason"))
     )
@@ -177,7 +177,7 @@ def _merged(reports: Sequence[Report]) -> dict[str, Report]:
 def _held_rows(session: Session, reports: Mapping[str, Report]) -> dict[str, Any]:
     """Number the report of each experiment that its reporter holds, which locks it, and return those."""
     pairs = [(report.id, report.fence) for report in reports.values()]
-    running = Row.status == Status.RUNNING
+    running = stands_in(Status.RUNNING)
     mine = select(Row.id).where(tuple_(Row.id, Row.fence).in_(pairs), running).order_by(Row.id).with_for_update()
     chosen = mine.cte("chosen")
     statement = (

@@ -14,7 +14,7 @@ from workers.database.ids import new_id
 from workers.database.metrics import store_metrics, summaries_of
 from workers.database.models import ExperimentRow, ReplyRow, TagRow
 from workers.database.session import upsert
-from workers.database.transitions import Moved, add_events, move
+from workers.database.transitions import Moved, add_events, move, stands_in
 from workers.database.values import NewExperiment, StoredReply
 from workers.experiments.codec import encode, encode_component, spec_hash
 from workers.experiments.lifecycle import Outcome, Status, StatusReason, sources_of
@@ -130,7 +130,7 @@ def store_reply(
 def _rank(session: Session, project_id: str, priority: int) -> int:
     """Return how many of the project's experiments wait already at this priority."""
     waiting = select(func.count()).where(
-        Row.project_id == project_id, Row.priority == priority, Row.status == Status.QUEUED
+        Row.project_id == project_id, Row.priority == priority, stands_in(Status.QUEUED)
     )
     return session.execute(waiting).scalar_one()
 

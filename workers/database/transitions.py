@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, insert, literal, select, update
+from sqlalchemy import ColumnElement, and_, case, insert, literal, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from workers.database.columns import StatusType
@@ -26,6 +26,15 @@ class Moved:
     status_reason: str
 
 
+def stands_in(*statuses: Status) -> ColumnElement[bool]:
+    """Return the condition that an experiment has one of the statuses.
+
+    Written out, not bound: with a placeholder neither database knows that its partial indexes apply.
+    """
+    words = [literal_column(f"'{status.value}'", StatusType) for status in sorted(statuses)]
+    return Row.status == words[0] if len(words) == 1 else Row.status.in_(words)
+
+
 def move(
     session: Session,
     condition: ColumnElement[bool],
@@ -41,16 +50,10 @@ def move(
     What is not returned was lost to somebody else. Leaves the lease, as every status but running does.
     """
     # Locked in the order of their ids: two that change the same rows then cannot wait for each other.
-    chosen = (
-        select(Row.id)
-        .where(condition, Row.status.in_(sorted(sources)))
-        .order_by(Row.id)
-        .with_for_update()
-        .cte("chosen")
-    )
+    chosen = select(Row.id).where(condition, stands_in(*sources)).order_by(Row.id).with_for_update().cte("chosen")
     statement = (
         update(Row)
-        .where(Row.id.in_(select(chosen.c.id)), Row.status.in_(sorted(sources)))
+        .where(Row.id.in_(select(chosen.c.id)), stands_in(*sources))
         .values({"status": to, "version": Row.version + 1, "lease_id": None, **change})
         .returning(Row.id, Row.project_id, Row.version, Row.status, Row.status_reason)
     )
@@ -88,7 +91,7 @@ def held(experiment_id: str, fence: int) -> ColumnElement[bool]:
 
     The fence alone is not enough: between a take-back and the next claim the row keeps it.
     """
-    return and_(Row.id == experiment_id, Row.fence == fence, Row.status == Status.RUNNING)
+    return and_(Row.id == experiment_id, Row.fence == fence, stands_in(Status.RUNNING))
 
 
 def end_attempts(session: Session, ids: Sequence[str], now: datetime, ending: str, detail: str | None = None) -> None:
