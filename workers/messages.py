@@ -19,7 +19,8 @@ from workers.settings import Settings, read_settings
 QUEUES = ("cpu", "gpu", "inference")
 LOOK = "whydeep.look"  # name of the one task
 RING_EXPIRES_SECONDS = 10.0  # an older ring says nothing that a poll has not found out
-RING_GAP_SECONDS = 0.02  # rings within it are one: a storm of submissions makes at most 50 messages a second
+RING_GAP_SECONDS = 0.05  # rings within it are one
+MOST_WAITING = 20  # so many unheard rings say enough: no worker is idle, and a busy one looks before it sleeps
 QUIET_SECONDS = 5.0  # after a failure nothing is tried for so long
 
 log = logging.getLogger(__name__)
@@ -134,6 +135,9 @@ class Bell:
     def _publish(self, queue: str) -> None:
         # A connection for each ring: a pooled one that broke while idle would cost the first ring after the break.
         with self._app.connection_for_write() as connection, self._app.amqp.Producer(connection) as producer:
+            channel: Any = producer.channel
+            if channel.queue_declare(queue).message_count >= MOST_WAITING:
+                return
             self._app.send_task(
                 LOOK, queue=queue, producer=producer, expires=RING_EXPIRES_SECONDS, retry=False, ignore_result=True
             )

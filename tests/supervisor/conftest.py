@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import copied_sqlite, postgres_database
-from tests.supervisor.laboratory import Laboratory
+from tests.supervisor.laboratory import SELDOM_SECONDS, Laboratory, WorkerProcess
 
 _broker_numbers = itertools.cycle(range(1, 16))
 
@@ -23,6 +23,20 @@ def laboratory_on(database_url: str, broker_url: str, folder: Path) -> Iterator[
         laboratory.close()
 
 
+@pytest.fixture(scope="package")
+def shared(sqlite_template: Path, valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """One laboratory on SQLite for tests that leave nothing running in it."""
+    folder = tmp_path_factory.mktemp("shared")
+    with laboratory_on(copied_sqlite(sqlite_template, folder / "shared.db"), valkey_url, folder) as laboratory:
+        yield laboratory
+
+
+@pytest.fixture(scope="package")
+def worker(shared: Laboratory) -> WorkerProcess:
+    """The training worker of the shared laboratory, warm, which looks only when it is rung."""
+    return shared.worker(poll_seconds=SELDOM_SECONDS)
+
+
 @pytest.fixture(scope="module")
 def own_broker(valkey_url: str) -> str:
     """URL of a numbered database of the broker, so that no other module's worker hears the rings."""
@@ -30,17 +44,12 @@ def own_broker(valkey_url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def shared(sqlite_template: Path, own_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
-    """One laboratory on SQLite for the tests of a module, which leave nothing running in it."""
-    folder = tmp_path_factory.mktemp("shared")
-    with laboratory_on(copied_sqlite(sqlite_template, folder / "shared.db"), own_broker, folder) as laboratory:
-        yield laboratory
-
-
-@pytest.fixture
-def laboratory(sqlite_template: Path, own_broker: str, tmp_path: Path) -> Iterator[Laboratory]:
-    """A laboratory on SQLite for one test."""
-    with laboratory_on(copied_sqlite(sqlite_template, tmp_path / "own.db"), own_broker, tmp_path) as laboratory:
+def laboratory(
+    sqlite_template: Path, own_broker: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Laboratory]:
+    """A laboratory on SQLite for one module."""
+    folder = tmp_path_factory.mktemp("own")
+    with laboratory_on(copied_sqlite(sqlite_template, folder / "own.db"), own_broker, folder) as laboratory:
         yield laboratory
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 from celery import Celery
+from sqlalchemy.exc import OperationalError
 
 from workers.catalogue.load import load
 from workers.database import queries, results, submissions
@@ -38,6 +39,7 @@ def spec(*, seed: int = 0, steps: int = 300, width: int = 8) -> dict[str, Any]:
 
 
 LONG = 50_000_000  # steps that no test waits for
+SELDOM_SECONDS = 3600.0  # between polls: such a worker looks only when it is rung
 
 
 class Laboratory:
@@ -67,6 +69,12 @@ class Laboratory:
                 for each in specs
             ]
 
+    def submit_and_ring(self, *specs: dict[str, Any], **options: Any) -> list[str]:
+        """Queue experiments and ring the training workers; return their ids."""
+        ids = self.submit(*specs, **options)
+        self.bell.ring("cpu")
+        return ids
+
     def cancel(self, experiment_id: str) -> None:
         """Ask for the end of an experiment, as the API does."""
         with self.database.write() as session:
@@ -79,6 +87,18 @@ class Laboratory:
         self.workers.append(worker)
         if ready:
             worker.await_ready()
+        return worker
+
+    def pair(self) -> None:
+        """Start workers until two are alive and warm."""
+        alive = [worker for worker in self.workers if worker.process.poll() is None]
+        for worker in [*alive, *(self.worker(ready=False) for _ in range(2 - len(alive)))]:
+            worker.await_ready()
+
+    def owner(self, experiment_id: str) -> "WorkerProcess":
+        """Return the worker that has the experiment, or had it last."""
+        pid = int(self.attempts(experiment_id)[-1].worker.rpartition("-")[2])
+        (worker,) = (each for each in self.workers if each.process.pid == pid)
         return worker
 
     def view(self, experiment_id: str) -> ExperimentView:
@@ -163,6 +183,17 @@ class WorkerProcess:
     def runners(self) -> list[psutil.Process]:
         """Return its living child processes."""
         return [child for child in self.process.children() if child.status() != psutil.STATUS_ZOMBIE]
+
+    def freeze(self, database: Database) -> None:
+        """Stop it in its tracks, though not within a write, which would lock a whole SQLite database."""
+        while True:
+            self.process.suspend()
+            try:
+                with database.write():
+                    return
+            except OperationalError:
+                self.process.resume()
+                time.sleep(0.01)
 
     def end(self) -> None:
         """Kill it, whatever it does, and its runners."""

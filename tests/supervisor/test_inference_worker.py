@@ -1,20 +1,21 @@
 """An inference worker answers while training goes on elsewhere."""
 
+import io
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
-from tests.supervisor.laboratory import Laboratory, spec, until
+from tests.supervisor.laboratory import Laboratory, WorkerProcess, spec, until
 from workers.database import inferences, queries
 from workers.database.values import Inference
 from workers.experiments.lifecycle import Status
 
 
 @pytest.fixture
-def trained(shared: Laboratory) -> str:
+def trained(shared: Laboratory, worker: WorkerProcess) -> str:
     """Id of a finished experiment."""
-    shared.worker()
-    (id,) = shared.submit(spec())
+    (id,) = shared.submit_and_ring(spec())
     shared.wait([id], Status.SUCCEEDED)
     return id
 
@@ -39,10 +40,6 @@ def test_a_prediction_equals_the_stored_outputs_and_a_wrong_question_gets_a_reas
     shared: Laboratory, trained: str
 ) -> None:
     """Catches predictions in scaled units, of another experiment, and a bad input that ends the worker."""
-    import io
-
-    import numpy as np
-
     shared.worker("inference")
     with shared.database.read() as session:
         content = queries.named_content(session, trained, "predictions.npz")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from tests.servers import valkey_server
 from tests.supervisor.laboratory import ROOT, until
 from workers.messages import (
     LOOK,
+    MOST_WAITING,
     QUEUES,
     QUIET_SECONDS,
     RING_EXPIRES_SECONDS,
@@ -26,7 +28,7 @@ from workers.messages import (
     worker_configuration,
 )
 
-CALL_SECONDS = 0.02  # a call does no input or output: microseconds, and the scheduler's slice on a busy machine
+CALL_SECONDS = 0.0005  # a call does no input or output: 5 microseconds measured; the median, as the machine is busy
 
 
 @pytest.fixture
@@ -48,8 +50,8 @@ def client_of(url: str) -> redis.Redis:
     return redis.Redis(unix_socket_path=url.partition("://")[2].partition("?")[0])
 
 
-def slowest_call(bell: Bell, calls: int = 50) -> float:
-    """Return the seconds that the slowest of some rings took its caller, the first and its thread apart."""
+def usual_call(bell: Bell, calls: int = 50) -> float:
+    """Return the median of the seconds that some rings took their caller, the first and its thread apart."""
     bell.ring("cpu")
     times = []
     for _ in range(calls):
@@ -57,7 +59,7 @@ def slowest_call(bell: Bell, calls: int = 50) -> float:
         bell.ring("cpu")
         times.append(time.perf_counter() - begun)
         time.sleep(0.002)
-    return max(times)
+    return statistics.median(times)
 
 
 def test_a_storm_of_rings_becomes_a_few_messages_that_expire(broker: str) -> None:
@@ -73,13 +75,26 @@ def test_a_storm_of_rings_becomes_a_few_messages_that_expire(broker: str) -> Non
     assert all(f'"expiration": "{RING_EXPIRES_SECONDS * 1000:.0f}"' in message for message in messages)
 
 
+def test_rings_that_nobody_hears_do_not_pile_up(broker: str) -> None:
+    """Catches a list in the broker that grows for as long as all workers are busy."""
+    bell, client = bell_on(broker), client_of(broker)
+    client.rpush("cpu", *["unheard"] * MOST_WAITING)
+    bell.ring("cpu")
+    bell.ring("gpu")
+    until(lambda: client.llen("gpu") == 1, lambda: "no ring arrived")
+    assert client.llen("cpu") == MOST_WAITING
+    client.lpop("cpu")
+    bell.ring("cpu")
+    until(lambda: client.llen("cpu") == MOST_WAITING, lambda: "no ring arrived")
+
+
 def test_a_ring_on_a_dead_broker_returns_at_once_and_is_not_tried_again_for_a_while(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Catches publishing in the caller's thread (1 s) and a missing circuit breaker (a log line per ring)."""
     bell = bell_on(f"redis+socket://{tmp_path}/nobody.sock?virtual_host=0")
     with caplog.at_level("WARNING", logger="workers.messages"):
-        assert slowest_call(bell) < CALL_SECONDS
+        assert usual_call(bell) < CALL_SECONDS
         until(lambda: bool(caplog.records), lambda: "no log line")
         time.sleep(0.3)
     assert len(caplog.records) == 1
@@ -96,7 +111,7 @@ def test_a_ring_on_a_frozen_broker_returns_at_once_and_fails_within_two_seconds(
     try:
         with caplog.at_level("WARNING", logger="workers.messages"):
             begun = time.monotonic()
-            assert slowest_call(bell) < CALL_SECONDS
+            assert usual_call(bell) < CALL_SECONDS
             until(lambda: bool(caplog.records), lambda: "no log line", seconds=10)
             assert time.monotonic() - begun < 2.5
     finally:

@@ -1,6 +1,6 @@
 """A training worker on SQLite: one experiment, many, cancelled ones, late ones, and crashes of its runner.
 
-The worker of this module polls so seldom that only rings and its own look after work make it claim.
+Its worker polls so seldom that only rings and its own look after work make it claim.
 """
 
 import time
@@ -11,30 +11,12 @@ import pytest
 from tests.supervisor.laboratory import LONG, Laboratory, WorkerProcess, spec, until
 from workers.experiments.lifecycle import Outcome, Status, StatusReason
 
-SELDOM_SECONDS = 3600.0
-
-
-@pytest.fixture(scope="module")
-def worker(shared: Laboratory) -> WorkerProcess:
-    """A warm worker that only looks when it is rung."""
-    return shared.worker(poll_seconds=SELDOM_SECONDS)
-
-
-@pytest.fixture(autouse=True)
-def _warm(worker: WorkerProcess) -> None:
-    """Every test here has the worker."""
-
-
-def rung(shared: Laboratory, *specs: dict[str, object], **options: object) -> list[str]:
-    """Submit and ring."""
-    ids = shared.submit(*specs, **options)
-    shared.bell.ring("cpu")
-    return ids
+pytestmark = pytest.mark.usefixtures("worker")
 
 
 def test_an_experiment_goes_from_queued_through_running_to_succeeded_with_its_model(shared: Laboratory) -> None:
     """Catches a result whose artifacts, curves or attempt are not stored with it."""
-    (id,) = rung(shared, spec())
+    (id,) = shared.submit_and_ring(spec())
     (view,) = shared.wait([id], Status.SUCCEEDED)
     assert shared.events(id) == ["queued", "running", "succeeded"]
     assert view.outcome is Outcome.COMPLETED and view.verified
@@ -49,7 +31,7 @@ def test_a_ring_makes_a_warm_worker_start_at_once(shared: Laboratory) -> None:
     (silent,) = shared.submit(spec(seed=1))
     time.sleep(0.5)
     assert shared.view(silent).status is Status.QUEUED
-    (loud,) = rung(shared, spec(seed=2))
+    (loud,) = shared.submit_and_ring(spec(seed=2))
     view, _ = shared.wait([loud, silent], Status.SUCCEEDED)
     assert view.started_at is not None
     assert (view.started_at - view.created_at).total_seconds() < 1.0  # 0.03 s measured
@@ -57,7 +39,7 @@ def test_a_ring_makes_a_warm_worker_start_at_once(shared: Laboratory) -> None:
 
 def test_experiments_of_one_shape_form_a_population_and_run_once_each(shared: Laboratory) -> None:
     """Catches claims of one row each (no population) and rows that run in two populations (two attempts)."""
-    ids = rung(shared, *(spec(seed=seed, steps=200 + seed) for seed in range(30)))
+    ids = shared.submit_and_ring(*(spec(seed=seed, steps=200 + seed) for seed in range(30)))
     shared.wait(ids, Status.SUCCEEDED)
     attempts = [shared.attempts(id) for id in ids]
     assert {len(each) for each in attempts} == {1}
@@ -66,7 +48,9 @@ def test_experiments_of_one_shape_form_a_population_and_run_once_each(shared: La
 
 def test_a_running_experiment_is_cancelled_while_its_companions_go_on(shared: Laboratory) -> None:
     """Catches a cancel that waits for the end of the population, or that takes the companions with it."""
-    victim, *companions = rung(shared, spec(steps=LONG), spec(seed=1, steps=20_000), spec(seed=2, steps=20_000))
+    victim, *companions = shared.submit_and_ring(
+        spec(steps=LONG), spec(seed=1, steps=20_000), spec(seed=2, steps=20_000)
+    )
     shared.wait_for_progress(victim)
     shared.cancel(victim)
     begun = time.monotonic()
@@ -80,7 +64,7 @@ def test_a_running_experiment_is_cancelled_while_its_companions_go_on(shared: La
 def test_an_experiment_over_its_time_fails_and_its_companion_goes_on(shared: Laboratory) -> None:
     """Catches a time limit that nobody enforces, and one that ends the whole population."""
     (late,) = shared.submit(spec(steps=LONG), timeout_seconds=1.0)
-    (companion,) = rung(shared, spec(seed=1, steps=20_000))
+    (companion,) = shared.submit_and_ring(spec(seed=1, steps=20_000))
     (view,) = shared.wait([late], Status.FAILED)
     assert view.status_reason is StatusReason.TIMED_OUT
     assert view.finished_at is not None and view.started_at is not None
@@ -98,35 +82,27 @@ def test_the_runner_knows_neither_database_nor_broker(shared: Laboratory, worker
     assert runner.num_threads() < 20
 
 
-def test_a_crash_in_company_counts_against_nobody_and_each_is_rerun_alone(
+def test_crashes_count_against_who_runs_alone_and_three_are_a_crash_loop(
     shared: Laboratory, worker: WorkerProcess
 ) -> None:
-    """Catches suspects that run together again, and a crash that spends the attempts of companions."""
-    ids = rung(shared, spec(steps=LONG), spec(seed=1, steps=20_000))
-    shared.wait_for_progress(ids[0])
-    kill_runner(worker)
-    shared.wait(ids[1:], Status.RUNNING)
-    until(lambda: shared.attempts(ids[0])[-1].population_size == 1, lambda: shared.describe(ids))
-    shared.cancel(ids[0])
-    shared.wait(ids[:1], Status.CANCELLED)
-    shared.wait(ids[1:], Status.SUCCEEDED)
-    for id in ids:
-        assert [(each.number, each.population_size) for each in shared.attempts(id)] == [(1, 2), (1, 1)]
-        assert shared.attempts(id)[0].ending == "crashed"
+    """Catches suspects that run together again, companions that pay for a crash, and a poison that is rerun for ever.
 
-
-def test_three_crashes_alone_end_in_a_crash_loop_that_says_how(shared: Laboratory, worker: WorkerProcess) -> None:
-    """Catches a poison experiment that is given back for ever, and one that fails at its first crash."""
-    (id,) = rung(shared, spec(steps=LONG))
-    for crash in range(3):
-        until(lambda number=crash + 1: len(shared.attempts(id)) == number, lambda: shared.describe([id]))  # type: ignore[misc]
-        shared.wait_for_progress(id)
+    The runner is killed once while both run and three times while the first runs alone.
+    """
+    poison, companion = shared.submit_and_ring(spec(steps=LONG), spec(seed=1, steps=20_000))
+    for attempts in range(1, 5):
+        until(lambda n=attempts: len(shared.attempts(poison)) == n, lambda: shared.describe([poison]))  # type: ignore[misc]
+        shared.wait_for_progress(poison)
         kill_runner(worker)
-        until(lambda: shared.attempts(id)[-1].ending is not None, lambda: shared.describe([id]))
-    (view,) = shared.wait([id], Status.FAILED)
+        until(lambda: shared.attempts(poison)[-1].ending is not None, lambda: shared.describe([poison]))
+    (view,) = shared.wait([poison], Status.FAILED)
     assert view.status_reason is StatusReason.CRASH_LOOP
     assert view.status_detail is not None and "SIGKILL" in view.status_detail
-    assert [each.ending for each in shared.attempts(id)] == ["crashed", "crashed", "failed"]
+    told = [(each.number, each.population_size, each.ending) for each in shared.attempts(poison)]
+    assert told == [(1, 2, "crashed"), (1, 1, "crashed"), (2, 1, "crashed"), (3, 1, "failed")]
+    shared.wait([companion], Status.SUCCEEDED)
+    told = [(each.number, each.population_size, each.ending) for each in shared.attempts(companion)]
+    assert told == [(1, 2, "crashed"), (1, 1, "succeeded")]
 
 
 def kill_runner(worker: WorkerProcess) -> None:

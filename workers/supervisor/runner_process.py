@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import psutil
 
@@ -137,10 +137,9 @@ class RunnerProcess:
 
     def send(self, header: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
         """Write a frame; raise RunnerGoneError when nobody reads it any more."""
-        assert self._process.stdin is not None
         try:
             with self._sending:
-                frames.write(self._process.stdin, header, blobs)
+                frames.write(cast(BinaryIO, self._process.stdin), header, blobs)
         except (OSError, ValueError) as error:  # ValueError: closed by `kill`
             raise RunnerGoneError(str(error)) from error
 
@@ -170,9 +169,9 @@ class RunnerProcess:
         return b"".join(self._tail)[-TAIL_BYTES:].decode(errors="replace").strip()
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
+        source = cast(BinaryIO, self._process.stdout)
         try:
-            while (message := frames.read(self._process.stdout)) is not None:
+            while (message := frames.read(source)) is not None:
                 header, blobs = message
                 self._received.put(Frame(header=header, blobs=tuple(blobs)))
         except (OSError, ValueError, EOFError) as error:

@@ -1,4 +1,4 @@
-"""A worker from its start to its end: one step at a time, rung by messages or found by polling."""
+"""A worker from its start to its end: one thread does piece after piece, rung by messages or by its own clock."""
 
 import logging
 import os
@@ -37,7 +37,7 @@ class Duty(Protocol):
 
 
 class Worker:
-    """Owns the threads of a worker process; `supervise_next` may be called from any of them."""
+    """Owns the threads of a worker process. Only one of them works; the others ask it to look."""
 
     def __init__(self, queue: Literal["cpu", "gpu", "inference"], settings: Settings) -> None:
         load(settings.components or None)  # a component that does not import stops the start, with its file's name
@@ -45,8 +45,8 @@ class Worker:
         self._database = Database(settings.resolved_database_url)
         self._identity = this_worker(queue)
         self._stopping = threading.Event()
-        self._rung = threading.Event()
-        self._busy = threading.Lock()
+        self._changed = threading.Condition()
+        self._asked = self._answered = 0  # looks at the queue that were asked for, and done
         self._registered = False
         self._duty: Duty = (
             Answering(database=self._database, worker=self._identity, stopping=self._stopping)
@@ -60,36 +60,40 @@ class Worker:
     def start(self) -> None:
         """Warm up and begin to look for work, with or without a broker."""
         self._duty.start()
-        poll = threading.Thread(target=self._poll, name="poll", daemon=True)
-        poll.start()
+        work = threading.Thread(target=self._work, name="work", daemon=True)
+        work.start()
         chores = Chores(
             database=self._database,
             worker=self._identity,
             settings=self._settings,
             stopping=self._stopping,
-            woken=self._rung.set,
+            woken=self.ask,
         )
-        self._threads = [poll, chores.start()]
+        self._threads = [work, chores.start()]
+
+    def ask(self) -> int:
+        """Ask for a look at the queue; return the number of the request."""
+        with self._changed:
+            self._asked += 1
+            self._changed.notify_all()
+            return self._asked
 
     def supervise_next(self) -> None:
-        """Do what there is to do, one piece after the other, until nothing is left.
+        """Ask for a look, and wait until what it finds is done.
 
-        While another thread is at it, this only makes that one look once more before it stops.
+        A busy worker so holds the one message that it has taken, and takes no other: those wake idle workers.
         """
-        self._rung.set()
-        if os.getpid() != self._identity.pid:  # a pool that forks: the child has neither our threads nor our runner
+        if os.getpid() != self._identity.pid:  # a pool that forks: the child has neither our thread nor our runner
             return
-        while self._rung.is_set() and not self._stopping.is_set() and self._busy.acquire(blocking=False):
-            try:
-                self._rung.clear()
-                while not self._stopping.is_set() and self._step():
-                    self._rung.clear()
-            finally:
-                self._busy.release()
+        request = self.ask()
+        with self._changed:
+            self._changed.wait_for(lambda: self._answered >= request or self._stopping.is_set())
 
     def stop(self) -> None:
         """Begin to end; called in a signal handler, so nothing is done here but to say so."""
         self._stopping.set()
+        with self._changed:  # the main thread, in which handlers run, holds it nowhere else
+            self._changed.notify_all()
 
     def leave(self) -> None:
         """Wait for the threads to give back what runs, and end the runner."""
@@ -99,17 +103,29 @@ class Worker:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._duty.runner.discard()
 
-    def _poll(self) -> None:
-        while True:
-            self.supervise_next()
-            if self._stopping.wait(self._settings.poll_seconds):
-                break
-        if self._registered:
-            try:
-                with self._busy, self._database.write() as session:
-                    claims.forget_worker(session, self._identity.id)
-            except SQLAlchemyError as error:
-                log.warning("worker not signed off: %s", brief(error))
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            with self._changed:
+                request = self._asked
+            while self._step() and not self._stopping.is_set():
+                pass
+            with self._changed:
+                self._answered = request
+                self._changed.notify_all()
+                self._changed.wait_for(self._is_called, timeout=self._settings.poll_seconds)
+        self._sign_off()
+
+    def _is_called(self) -> bool:
+        return self._asked > self._answered or self._stopping.is_set()
+
+    def _sign_off(self) -> None:
+        if not self._registered:
+            return
+        try:
+            with self._database.write() as session:
+                claims.forget_worker(session, self._identity.id)
+        except SQLAlchemyError as error:
+            log.warning("worker not signed off: %s", brief(error))
 
     def _step(self) -> bool:
         """Do one piece of work; False when there was none or it failed, so that a fault is tried at polling pace."""

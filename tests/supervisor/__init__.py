@@ -1,0 +1,1 @@
+"""Tests of the supervisor, with real workers, brokers and databases."""
