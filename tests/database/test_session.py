@@ -1,5 +1,6 @@
 """Connections: settings, transactions, forks, URLs."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -111,6 +112,20 @@ def test_a_locked_database_is_unavailable_and_recovers(tmp_path: Path, monkeypat
     with database.write() as session:
         assert session.execute(text("SELECT 1")).scalar_one() == 1
     database.dispose()
+
+
+def test_a_forked_child_takes_a_connection_of_its_own(database: Database) -> None:
+    """Caught when mutated: no look at the process id; both would talk over the parent's connection."""
+    with database.read() as session:
+        parents = session.connection().connection.driver_connection
+    child = os.fork()
+    if child == 0:
+        with database.read() as session:
+            own = session.connection().connection.driver_connection is not parents
+            works = session.execute(text("SELECT 1")).scalar_one() == 1
+        os._exit(0 if own and works else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert names(database) == []
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

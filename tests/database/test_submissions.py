@@ -92,7 +92,7 @@ def test_a_retry_starts_afresh(scene: Scene) -> None:
     assert (view.status, view.status_reason, view.status_detail) == (Status.QUEUED, StatusReason.NONE, None)
     assert (view.started_at, view.finished_at, view.queued_at) == (None, None, scene.now)
     assert (view.metrics, scene.read(queries.curves_of, held.id)) == ({}, [])
-    assert (row.attempts, row.queue_deadline) == (0, scene.now + timedelta(seconds=100))
+    assert (row.attempts, row.reports, row.queue_deadline) == (0, 0, scene.now + timedelta(seconds=100))
     assert scene.write(submissions.retry, "prj_other", held.id, scene.tick()) is None
 
 

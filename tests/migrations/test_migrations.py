@@ -2,16 +2,17 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete, func, inspect, select
+from sqlalchemy import Column, Connection, Integer, delete, func, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from tests.database.scene import Scene, measurement, model
@@ -140,3 +141,39 @@ def test_processes_that_upgrade_at_once_all_succeed(database: Database, database
 def test_a_database_without_a_schema_is_not_current(database: Database) -> None:
     """Caught when mutated: taking a missing version table for an error or for the newest revision."""
     assert migrate.is_current(database) is False
+
+
+def migrated_by(function: Callable[[Connection], object], url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrate by a function in place of a revision."""
+    monkeypatch.setattr(migrate.command, "upgrade", lambda config, revision: function(config.attributes["connection"]))
+    migrate.upgrade(url)
+
+
+def test_changing_a_table_takes_nothing_with_it(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught when mutated: foreign keys on while migrating; dropping the old table would delete what names it."""
+    migrate.upgrade(database_url)
+    scene, finished = fill(database)
+    before = scene.view(finished), scene.kinds(finished)
+
+    def copy(connection: Connection) -> None:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table(
+            "experiments", recreate="always" if database.dialect == "sqlite" else "never"
+        ) as batch:
+            batch.add_column(Column("extra", Integer()))
+
+    migrated_by(copy, database_url, monkeypatch)
+    assert (scene.view(finished), scene.kinds(finished)) == before
+
+
+def test_a_migration_that_breaks_a_reference_changes_nothing(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught when mutated: no check before the commit, where SQLite has its foreign keys off."""
+    migrate.upgrade(database_url)
+    scene, finished = fill(database)
+    with pytest.raises((migrate.MigrationError, IntegrityError)):
+        migrated_by(lambda connection: connection.execute(delete(ProjectRow)), database_url, monkeypatch)
+    assert scene.view(finished).project_id == scene.project_id
