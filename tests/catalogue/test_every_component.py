@@ -1,5 +1,6 @@
 """The contract that every registered component meets; a new file is tested before anyone writes a test."""
 
+import json
 import math
 import re
 from dataclasses import fields, replace
@@ -44,6 +45,16 @@ from workers.experiments.pages import page
 
 every = pytest.mark.parametrize(("registry", "cls"), EVERY, ids=[f"{r.noun}-{c.kind}" for r, c in EVERY])
 METRIC = re.compile(r"[a-z][a-z0-9_]*")
+BOUNDS = {
+    "minimum": ["minimum"],
+    "maximum": ["maximum"],
+    "exclusive_minimum": ["exclusiveMinimum"],
+    "exclusive_maximum": ["exclusiveMaximum"],
+    "min_items": ["minItems", "minProperties"],
+    "max_items": ["maxItems", "maxProperties"],
+    "max_length": ["maxLength"],
+    "pattern": ["pattern"],
+}
 
 
 def validator(registry: Registry[Any], cls: type[Component]) -> Draft202012Validator:
@@ -89,6 +100,19 @@ def test_schema_and_decoder_refuse_the_same_values(registry: Registry[Any], cls:
             with pytest.raises(InvalidError) as caught:
                 decode_component(registry.base, valid | {name: value})
             assert {problem.path[0] for problem in caught.value.problems} == {name}, f"{name} = {value!r:.80}"
+
+
+@every
+def test_every_bound_that_the_decoder_checks_stands_in_the_schema(
+    registry: Registry[Any], cls: type[Component]
+) -> None:
+    """Else the schema takes what the decoder refuses. Mutation: drop minItems from the schema."""
+    properties = component_schema(cls)["properties"]
+    for declared in fields(cls):  # type: ignore[arg-type]
+        text = json.dumps(properties[declared.name])
+        for bound, names in BOUNDS.items():
+            if getattr(bounds_of(declared), bound) is not None:
+                assert any(f'"{name}"' in text for name in names), f"{declared.name}: {bound}"
 
 
 @every
