@@ -117,19 +117,7 @@ def give_back(
 
     Cancelled where that was asked; failed as worker_lost where no attempt is left, unless this one is refunded.
     """
-    asked = Row.cancel_requested_at.is_not(None)
-    spent = and_(Row.attempts >= Row.max_attempts, literal(not refund))
-    to = case(
-        (asked, literal(Status.CANCELLED, StatusType)),
-        (spent, literal(Status.FAILED, StatusType)),
-        else_=literal(Status.QUEUED, StatusType),
-    )
-    reason = case(
-        (asked, Row.cancel_reason),
-        (spent, literal(StatusReason.WORKER_LOST.value)),
-        else_=literal(StatusReason.NONE.value),
-    )
-    over = asked | spent
+    to, reason, over = _fate(refund=refund)
     sources = sources_of(Status.CANCELLED) & sources_of(Status.FAILED) & sources_of(Status.QUEUED)
     moved = move(
         session,
@@ -151,3 +139,20 @@ def give_back(
     )
     end_attempts(session, [each.id for each in moved], now, ending)
     return moved
+
+
+def _fate(*, refund: bool) -> tuple[ColumnElement[Status], ColumnElement[str], ColumnElement[bool]]:
+    """Return the status and reason of what comes back, and whether that is an end."""
+    asked = Row.cancel_requested_at.is_not(None)
+    spent = and_(Row.attempts >= Row.max_attempts, literal(not refund))
+    to = case(
+        (asked, literal(Status.CANCELLED, StatusType)),
+        (spent, literal(Status.FAILED, StatusType)),
+        else_=literal(Status.QUEUED, StatusType),
+    )
+    reason = case(
+        (asked, Row.cancel_reason),
+        (spent, literal(StatusReason.WORKER_LOST.value)),
+        else_=literal(StatusReason.NONE.value),
+    )
+    return to, reason, asked | spent
