@@ -34,6 +34,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     (without("target"), ["/target"]),
     (changed("target", SINE["target"], DIGITS), ["/target"]),
     (without("architecture"), ["/architecture"]),
+    (without("training"), ["/training"]),
     (changed("model_of", "exp_1"), ["/architecture", "/training"]),
     ({"type": "approximation", "dataset": {"kind": "digits"}, "model_of": "exp_1"}, []),
     (changed("training.batch_size", 1025), ["/training/batch_size"]),

@@ -1,7 +1,7 @@
 """The kinds of component a user can ask for: one abstract class with its hooks and one registry each."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -34,6 +34,11 @@ class Part(ABC):  # noqa: B024  (abstract by role: only its dataclasses are buil
 
     def problems(self) -> Iterable[Problem]:
         """Yield what is wrong between fields that are right one by one."""
+        return ()
+
+    @classmethod
+    def omissions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
+        """Yield which fields a client must not leave out although they have a default."""
         return ()
 
 

@@ -61,6 +61,8 @@ def _fields(part: Part, defaults: bool) -> dict[str, Any]:
         value = getattr(part, declared.name)
         if defaults or declared.default is MISSING or value != declared.default:
             members[declared.name] = json_value(value, defaults=defaults)
+    for name in [problem.path[0] for problem in part.omissions(members)]:  # said by the client, so kept
+        members[str(name)] = json_value(getattr(part, str(name)), defaults=defaults)
     return members
 
 
@@ -84,6 +86,7 @@ def _part(cls: Any, value: Any) -> Any:
         raise InvalidError([Problem(code="type", detail="must be an object")])
     hints, declared = hints_of(cls), {each.name: each for each in fields(cls)}
     problems = [_unknown(name, hints) for name in islice((name for name in value if name not in hints), MOST_PROBLEMS)]
+    problems += cls.omissions(value)
     given: dict[str, Any] = {}
     complete = True
     for name, hint in hints.items():

@@ -1,7 +1,7 @@
 """Specs: frozen descriptions of one experiment, right by construction."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -76,6 +76,13 @@ class Approximation(Part):
         if isinstance(self.training, Gradient) and self.training.loss is not None:
             return self.training.loss
         return CrossEntropy() if self.dataset.task is Task.CLASSIFICATION else MeanSquaredError()
+
+    @classmethod
+    def omissions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
+        """Yield that training must be said: an untrained network is no result to get by forgetting a field."""
+        if "training" not in given and given.get("model_of") is None:
+            detail = 'is required: {"kind": "gradient"}, {"kind": "fit"}, or null to measure the model as it starts'
+            yield Problem(path=("training",), code="required", detail=detail)
 
     def problems(self) -> Iterable[Problem]:
         """Yield what is wrong between the parts."""
