@@ -91,6 +91,8 @@ def test_members_may_differ_in_all_that_the_shape_leaves_free(one_chunk: None) -
         "fast": experiment(case, 3, optimizer={"kind": "adam", "learning_rate": 0.01, "beta1": 0.5}),
         "rare": experiment(case, 4, evaluate_every=170, snapshots=3),
         "large": spec(5, data={"train_size": 500, "noise_sd": 0.1}, training={"steps": STEPS}),
+        "larger": spec(5, data={"train_size": 600}, training={"steps": STEPS}),
+        "slower": experiment(case, 3, optimizer={"kind": "adam", "learning_rate": 0.0001}),
     }
     found = run(members).finished
     assert all(same(found[name], alone(member)) for name, member in members.items())

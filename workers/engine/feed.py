@@ -97,8 +97,13 @@ class _Gather:
         unique = {id(part): part for part in parts.values()}  # members with equal data share their rows
         starts = dict(zip(unique, np.cumsum([0, *(len(part.inputs) for part in unique.values())]), strict=False))
         self._offsets = {slot: int(starts[id(part)]) for slot, part in parts.items()}
+        self._orders: dict[int, _Order] = {}
         self._tables = [torch.cat([getattr(p, name) for p in unique.values()]) for name in ("inputs", "targets")]
-        self._orders = {slot: _Order(course, rows, window) for slot, course in courses.items()}
+        orders: dict[tuple[int, int], _Order] = {}  # a sweep over rates alone draws one order
+        for slot, course in courses.items():
+            key = course.spec.seed_of("order"), len(parts[slot].inputs)
+            orders.setdefault(key, _Order(*key, rows, window))
+            self._orders[slot] = orders[key]
         # The rows of a slot are filled up to the boundary, so that its slice of the gathered tensor starts on one.
         self._indices = np.zeros((window, slots, padded(rows)), dtype=np.int64)
         self._rows = rows
@@ -121,12 +126,12 @@ class _Gather:
 
 
 class _Order:
-    """The minibatches of one member, drawn in stretches of about an epoch or more."""
+    """The minibatches of one seed and number of samples, drawn in stretches of about an epoch or more."""
 
-    def __init__(self, course: Course, rows: int, window: int) -> None:
-        self._stream = Stream(seed=course.spec.seed_of("order"), purpose=Purpose.ORDER)
-        self._count, self._rows, self._window = len(course.material.parts["train"].inputs), rows, window
-        windows = min(-(-self._count // rows), LARGEST_STRETCH // rows) // window
+    def __init__(self, seed: int, count: int, rows: int, window: int) -> None:
+        self._stream = Stream(seed=seed, purpose=Purpose.ORDER)
+        self._count, self._rows, self._window = count, rows, window
+        windows = min(-(-count // rows), LARGEST_STRETCH // rows) // window
         self._stretch = window * max(windows, 1)
         self._first, self._drawn = 0, np.empty((0, rows), dtype=np.int64)
 
