@@ -1,5 +1,6 @@
 """The registries as replies of the catalogue."""
 
+from inspect import cleandoc
 from typing import Any
 
 from service.problems import ProblemError
@@ -51,7 +52,7 @@ def _described(registry: Registry[Any], name: str, cls: Any) -> dict[str, Any]:
     return {
         "kinds": registry.plural,
         "name": name,
-        "description": cls.__doc__,
+        "description": cleandoc(cls.__doc__),
         "source": cls.source,
         "schema": _rooted(component_schema(cls)),
         "example": example(cls),

@@ -49,8 +49,6 @@ def experiment_response(context: Context, experiment_id: str, wait_seconds: int)
     """
     view = experiment_or_404(experiment_id)
     known = request.if_none_match
-    if known and not _has(view):
-        wait_seconds = 0
     until = (lambda found: found.status.is_terminal or not _has(found)) if known else _is_terminal
     headers = {}
     if wait_seconds and await_change(context, view, until, wait_seconds):

@@ -83,7 +83,7 @@ def test_nobody_waits_for_what_has_ended_or_changed(client: FlaskClient, scene: 
 
 
 def test_a_diverged_run_is_a_result_with_strict_json(client: FlaskClient, scene: Scene) -> None:
-    """Caught mutation: json.dumps with allow_nan."""
+    """Caught mutation: a divergence without its step."""
     claimed = scene.running()
     values = (1.0, math.inf, math.nan, -math.inf)
     lost = Measurement(outcome=DIVERGED.outcome, stopped_at_step=3, curves=(curve("train_loss", *values),))

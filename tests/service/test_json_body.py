@@ -1,7 +1,8 @@
-"""Strict JSON in: what is strict is read as the standard library reads it, all else is refused as JsonError."""
+"""Strict JSON: in, what is strict is read as the standard library reads it; out, nothing else is written."""
 
 import contextlib
 import json
+import math
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.json_body import JsonError, parse
+from service.json_reply import strict_json
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
 SCALARS = (
@@ -63,6 +65,7 @@ def test_each_fault_has_its_place(body: str, pointer: str, code: str) -> None:
     [
         ('{"a": 9223372036854775807}', {"a": 2**63 - 1}),
         ('"\\ud83d\\ude00"', "😀"),
+        (json.dumps(["["] * 30), ["["] * 30),
         ("[" * 20 + "]" * 20, None),
         ("1e20", 1e20),
     ],
@@ -71,3 +74,11 @@ def test_what_lies_just_inside_is_read(body: str, value: Any) -> None:
     """Caught mutation: a bound one too tight."""
     assert value is None or parse(body.encode()) == value
     parse(body.encode())
+
+
+def test_numbers_that_are_not_finite_go_out_as_their_names() -> None:
+    """Caught mutation: json.dumps with allow_nan."""
+    assert (
+        strict_json({"a": [math.nan, (math.inf, 1.5)], "b": -math.inf})
+        == '{"a":["NaN",["Infinity",1.5]],"b":"-Infinity"}'
+    )

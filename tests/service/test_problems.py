@@ -107,10 +107,18 @@ def test_a_postgres_that_does_not_listen_makes_503(tmp_path: Path, make_app: Cal
 
 
 def test_a_database_without_our_schema_is_not_ready(database_url: str, make_app: Callable[..., Flask]) -> None:
-    """Caught mutation: readiness that only connects."""
+    """Caught mutation: 500 for a table that is missing."""
     client = make_app(database_url).test_client()
     for path in ("/readyz", EXPERIMENTS):
         problem(client.get(path), 503, "unavailable")
+
+
+def test_an_older_schema_is_not_ready(app: Flask, client: FlaskClient) -> None:
+    """Caught mutation: readiness that only reads a table."""
+    assert client.get("/readyz").status_code == 200
+    with app.extensions[NAME].database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+    assert "whydeep migrate" in problem(client.get("/readyz"), 503, "unavailable")["detail"]
 
 
 def test_a_lost_table_is_told_from_a_lost_database(app: Flask, client: FlaskClient) -> None:

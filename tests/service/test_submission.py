@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -136,7 +137,9 @@ def test_waiters_are_capped(app: Flask, client: FlaskClient) -> None:
     while waiters.acquire(blocking=False):
         taken += 1
     assert taken == 4
+    began = time.monotonic()
     reply = submitted(client, {"Prefer": "wait=50"})
+    assert time.monotonic() - began < 10
     assert reply.status_code == 202 and "Preference-Applied" not in reply.headers
     waiters.release(taken)
 
