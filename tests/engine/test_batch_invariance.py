@@ -1,6 +1,7 @@
 """A network's result has the same bits alone and in any company, at any place in it."""
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,13 @@ CASES: list[dict[str, Any]] = [
 def experiment(case: dict[str, Any], seed: int, **training: Any) -> ExperimentSpec:
     trained = {"steps": STEPS, "evaluate_every": 100, **case.get("training", {}), **training}
     return spec(seed, network=case["network"], dtype=case["dtype"], training=trained, data=case.get("data"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_broke(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A chunk that breaks runs its members again one by one, which would hide that it did."""
+    yield
+    assert caplog.records == []
 
 
 @pytest.fixture
