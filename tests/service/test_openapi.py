@@ -27,7 +27,7 @@ def document(reader: FlaskClient) -> dict[str, Any]:
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
-    """Caught mutation: a default of null in a string parameter."""
+    """Caught mutation: a default of another type than its parameter (0 for Prefer)."""
     assert document["openapi"] == "3.1.0"
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
