@@ -16,7 +16,8 @@ def progress_of(context: Context, view: ExperimentView) -> dict[str, Any]:
         queued = view.status is Status.QUEUED
         ahead = queries.jobs_ahead(session, view) if queued else 0
         waiting_for = _waiting_for(view, queries.live_queues(session, now)) if queued else "none"
-    shown = view.progress if view.status is not Status.QUEUED else None
+    # Of a failed or cancelled one it tells where; of a succeeded one, the last report before the end.
+    shown = None if view.status in (Status.QUEUED, Status.SUCCEEDED) else view.progress
     return {
         "status": view.status,
         "phase": shown.phase if shown else None,

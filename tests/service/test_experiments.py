@@ -106,13 +106,15 @@ def test_progress_of_a_queued_experiment_says_what_it_waits_for(client: FlaskCli
 
 
 def test_progress_of_a_running_experiment_has_a_rate(client: FlaskClient, scene: Scene) -> None:
-    """Caught mutation: an ETA without the elapsed time."""
+    """Caught mutation: the last report of a succeeded experiment shown as its progress."""
     claimed = scene.running()
     done = Progress(phase="training", completed=50, total=200, unit="steps")
     scene.write(results.record, [Report(id=claimed.id, fence=claimed.fence, progress=done)])
     body = strict(client.get(f"{EXPERIMENTS}/{claimed.id}/progress"))
     assert (body["phase"], body["completed"], body["total"], body["unit"]) == ("training", 50, 200, "steps")
     assert body["eta_seconds"] >= 0 and body["waiting_for"] == "none"
+    scene.finish(claimed)
+    assert strict(client.get(f"{EXPERIMENTS}/{claimed.id}/progress"))["phase"] is None
 
 
 @pytest.mark.parametrize(
