@@ -34,7 +34,7 @@ def shared(sqlite_template: Path, valkey_url: str, tmp_path_factory: pytest.Temp
 @pytest.fixture(scope="package")
 def worker(shared: Laboratory) -> WorkerProcess:
     """The training worker of the shared laboratory, warm, which looks only when it is rung."""
-    return shared.worker(poll_seconds=SELDOM_SECONDS)
+    return shared.worker(poll_seconds=SELDOM_SECONDS, lease_seconds=60.0, fence_seconds=30.0)
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +53,13 @@ def laboratory(
         yield laboratory
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def postgres_laboratory(
-    postgres_url: str, postgres_template: str, own_broker: str, tmp_path: Path
+    postgres_url: str, postgres_template: str, own_broker: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Laboratory]:
-    """A laboratory on PostgreSQL for one test."""
+    """A laboratory on PostgreSQL for one module."""
     with (
         postgres_database(postgres_url, postgres_template) as url,
-        laboratory_on(url, own_broker, tmp_path) as laboratory,
+        laboratory_on(url, own_broker, tmp_path_factory.mktemp("postgres")) as laboratory,
     ):
         yield laboratory

@@ -159,6 +159,8 @@ class RunnerProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         status = self._process.wait()
+        with suppress(OSError):
+            cast(BinaryIO, self._process.stdin).close()
         self._log_thread.join(timeout=1.0)
         killed_for_memory = status == -signal.SIGKILL and cgroup.oom_kills() > self._oom_kills
         return Death(exit_status=status, out_of_memory=killed_for_memory, log_tail=self.log_tail)
@@ -166,29 +168,30 @@ class RunnerProcess:
     @property
     def log_tail(self) -> str:
         """Return the end of what it wrote to its log."""
-        return b"".join(self._tail)[-TAIL_BYTES:].decode(errors="replace").strip()
+        tail = b"".join(self._tail)[-TAIL_BYTES:].decode(errors="replace")
+        return tail.replace("\0", "").strip()  # PostgreSQL stores no NUL
 
     def _read(self) -> None:
-        source = cast(BinaryIO, self._process.stdout)
         try:
-            while (message := frames.read(source)) is not None:
-                header, blobs = message
-                self._received.put(Frame(header=header, blobs=tuple(blobs)))
+            with cast(BinaryIO, self._process.stdout) as source:
+                while (message := frames.read(source)) is not None:
+                    header, blobs = message
+                    self._received.put(Frame(header=header, blobs=tuple(blobs)))
         except (OSError, ValueError, EOFError) as error:
             log.error("runner's pipe broke: %s", error)
         self._received.put(None)
 
     def _copy_log(self) -> None:
-        assert self._process.stderr is not None
         written = size = 0
-        while line := self._process.stderr.readline(LONGEST_LINE_BYTES):
-            self._tail.append(line)
-            size += len(line)
-            while size - len(self._tail[0]) >= TAIL_BYTES:
-                size -= len(self._tail.popleft())
-            if written < LOG_BYTES:
-                written += len(line)
-                log.info("runner: %s", _printable(line), extra={"runner": self.pid})
+        with cast(BinaryIO, self._process.stderr) as source:
+            while line := source.readline(LONGEST_LINE_BYTES):
+                self._tail.append(line)
+                size += len(line)
+                while size - len(self._tail[0]) >= TAIL_BYTES:
+                    size -= len(self._tail.popleft())
+                if written < LOG_BYTES:
+                    written += len(line)
+                    log.info("runner: %s", _printable(line), extra={"runner": self.pid})
 
     def _forbid_core_dumps(self) -> None:
         # A crash of a process that holds gigabytes must not write them to the disk.
