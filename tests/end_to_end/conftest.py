@@ -1,5 +1,6 @@
 """The embedded service as a user starts it, in a folder of its own."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ class Service:
 
     def __init__(self, home: Path, *options: str, environment: dict[str, str] | None = None) -> None:
         self.home = home
+        self.created = time.time()
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("WHYDEEP_")}
         given = {**inherited, "WHYDEEP_HOME": str(home), "COLUMNS": "200", **(environment or {})}
         self.log = home.parent / f"{home.name}-up.log"
@@ -44,15 +46,21 @@ class Service:
         raise AssertionError(self.log.read_text())
 
     def processes(self) -> list[psutil.Process]:
-        """Return every living process that works in this home."""
+        """Return every living process of this home, and the runners that lost their worker since it started."""
         found = []
         for process in psutil.process_iter():
-            try:
-                if process.environ().get("WHYDEEP_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if process.status() != psutil.STATUS_ZOMBIE and (self._is_ours(process) or self._is_orphan(process)):
                     found.append(process)
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
         return found
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        return process.environ().get("WHYDEEP_HOME") == str(self.home)
+
+    def _is_orphan(self, process: psutil.Process) -> bool:
+        # A runner inherits no variable of ours.
+        is_runner = "workers.runner" in process.cmdline()
+        return is_runner and process.ppid() == 1 and process.create_time() >= self.created
 
     def await_nobody(self, seconds: float = 10) -> list[str]:
         """Return what still runs after `seconds`, or nothing."""

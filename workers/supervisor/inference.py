@@ -21,14 +21,15 @@ log = logging.getLogger(__name__)
 
 
 class Answering:
-    """Answers inferences by a runner that starts with the first one and is kept."""
+    """Answers inferences by a runner that is kept warm, so that the first answer does not wait for torch."""
 
     def __init__(self, *, database: Database, worker: WorkerIdentity, stopping: threading.Event) -> None:
         self._database, self._worker, self._stopping = database, worker, stopping
         self.runner = WarmRunner(stopping)
 
     def start(self) -> None:
-        """Do nothing: the runner starts on demand."""
+        """Warm the runner."""
+        self.runner.start()
 
     def step(self) -> bool:
         """Answer the next inference; return False when there was none."""
@@ -44,6 +45,7 @@ class Answering:
             self._stopping.is_set,
         )
         self.runner.discard_leaking()
+        self.runner.start()
         return True
 
     def _predict(
