@@ -149,7 +149,16 @@ class Stack:
 def api_command(host: str, port: int) -> list[str]:
     """Return the command of the API process."""
     options = ["--worker-class", "gthread", "--workers", "1", "--threads", "16", "--bind", f"{host}:{port}"]
-    return [sys.executable, "-m", "gunicorn", "service.app:create_app()", *options, "--graceful-timeout", "5"]
+    return [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "service.app:create_app()",
+        *options,
+        "--graceful-timeout",
+        "5",
+        "--no-control-socket",
+    ]
 
 
 def worker_command(queue: str, name: str) -> list[str]:
