@@ -6,7 +6,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import qmc
 
 from workers.engine.edge_refinement import edge_refined_norms
 from workers.engine.philox import Purpose, Stream
@@ -122,6 +121,8 @@ def composite_gauss(panels: int) -> tuple[Floats, Floats]:
 
 def _sobol(dimension: int, resolution: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
     """Yield blocks of the shifted Sobol sequence; every block but a lonely first one is a power of 2."""
+    from scipy.stats import qmc  # half a second to seconds in a fresh process, and the other rules need none of it
+
     count = 1 << (resolution - 1).bit_length()
     block = min(count, 1 << (max(1, BLOCK_NUMBERS // dimension).bit_length() - 1))
     shift = Stream(seed=seed, purpose=Purpose.PROBE).child("quasi-monte-carlo").uniforms(dimension)
