@@ -86,3 +86,13 @@ def test_a_classifier_is_scored_by_its_most_probable_class() -> None:
     right = arrays["test_outputs"].argmax(axis=1) == arrays["test_truth"].argmax(axis=1)
     assert curve(network, "test_accuracy").values[-1] == pytest.approx(right.mean())
     assert right.mean() > 0.9
+
+
+def test_a_class_without_a_chance_costs_the_loss_what_it_costs_the_probe() -> None:
+    """A pure tree errs with certainty: -ln(eps) for each such sample. Catches two floors of probability."""
+    probed = {"probes": [{"kind": "classification"}]}
+    tree = alone(decode_(target=None, dataset={"kind": "wine"}, **ESTIMATOR, **probed))
+    wrong = 1 - curve(tree, "test_accuracy").values[-1]
+    assert wrong > 0
+    assert curve(tree, "test_loss").values[-1] == pytest.approx(wrong * 52 * np.log(2))
+    assert curve(tree, "test_cross_entropy").values[-1] == pytest.approx(curve(tree, "test_loss").values[-1])

@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from workers.catalogue.kinds import Loss
 from workers.catalogue.values import Task
 from workers.engine.material import Material, Part
+
+if TYPE_CHECKING:
+    from workers.catalogue.values import Floats
 
 ROWS = {"cpu": 1024, "cuda": 16_384}  # samples at a time: activations in the cache, or enough for the device
 
@@ -44,3 +49,11 @@ def _means(part: Part, outputs: Callable[[Tensor], Tensor], loss: Loss, scale: T
             sums.append(torch.stack([loss.value(found, exact) * len(exact), right, square]))
     totals = [sum(column) for column in zip(*(each.tolist() for each in sums), strict=True)]
     return {name: total / count for name, total in zip(("loss", "correct", "square"), totals, strict=True)}
+
+
+def log_probabilities(probabilities: "Floats") -> "Floats":
+    """Return the logarithms of class probabilities (n, m).
+
+    An estimator may give a class no chance at all: one rounding of 1 keeps the logarithm finite, at -36.
+    """
+    return np.asarray(np.log(np.maximum(probabilities, np.finfo(np.float64).eps)))

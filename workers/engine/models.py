@@ -13,6 +13,7 @@ from torch import Tensor
 from workers.catalogue.kinds import Architecture, Estimator, Network
 from workers.catalogue.problems import InvalidError, Problem
 from workers.catalogue.values import Scaling, Task
+from workers.engine.evaluation import log_probabilities
 from workers.engine.loop import load_state
 from workers.engine.material import DTYPES
 from workers.experiments.codec import decode_component, encode_component
@@ -48,7 +49,7 @@ class Model:
         def estimate(inputs: Tensor) -> Tensor:
             found = np.asarray(architecture.predict(state, inputs.double().cpu().numpy()))
             if self.task is Task.CLASSIFICATION:
-                found = np.log(np.maximum(found, np.finfo(np.float64).tiny))
+                found = log_probabilities(found)
             return torch.from_numpy(found).to(inputs.device)
 
         return estimate

@@ -45,7 +45,7 @@ class Classification(Probe):
         import numpy as np
 
         samples: Samples = getattr(subject.split, self.on)
-        logs = log_probabilities(subject.predict(samples.inputs))
+        logs = logs_of(subject.predict(samples.inputs))
         true, found = samples.outputs.argmax(axis=1), logs.argmax(axis=1)
         confusion = np.zeros((logs.shape[1], logs.shape[1]), dtype=np.int64)
         np.add.at(confusion, (true, found), 1)
@@ -53,13 +53,14 @@ class Classification(Probe):
         return Reading(metrics=dict(zip(self.metric_names(), values, strict=True)), arrays={"confusion": confusion})
 
 
-def log_probabilities(outputs: "Floats") -> "Floats":
+def logs_of(outputs: "Floats") -> "Floats":
     """Return log probabilities (n, m) of a network's logits or of an estimator's probabilities."""
     import numpy as np
 
+    from workers.engine.evaluation import log_probabilities
+
     probabilities = (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1.0, rtol=0, atol=1e-6)
     if probabilities:
-        # An estimator may give a class no chance at all; one rounding of 1 keeps its logarithm finite.
-        return np.asarray(np.log(np.maximum(outputs, np.finfo(np.float64).eps)))
+        return log_probabilities(outputs)
     shifted = outputs - outputs.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
