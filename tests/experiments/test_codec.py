@@ -128,6 +128,22 @@ def test_the_hash_depends_neither_on_the_order_of_keys_nor_on_written_defaults()
     assert spec_hash(decode(changed("architecture.width", 64.0))) == expected
 
 
+@pytest.mark.parametrize(
+    ("posted", "returned"),
+    [
+        (changed("target.domain", {"x": [-0.0, 1.0]}), changed("target.domain", {"x": [0.0, 1]})),
+        ({"type": "recorded", "config": {"a": -0.0}, "metrics": {"b": 1e17}},
+         {"type": "recorded", "config": {"a": 0.0}, "metrics": {"b": 10**17}}),
+    ],
+    ids=["approximation", "recorded"],
+)  # fmt: skip
+def test_the_hash_survives_a_database_that_forgets_signs_of_zero_and_exponents(posted: Any, returned: Any) -> None:
+    """JSONB stores -0.0 as 0.0, and 1e17 as digits that read as an integer. Mutation: encode floats as they are."""
+    spec, again = decode(posted), decode(returned)
+    assert json.dumps(encode(again)) == json.dumps(encode(spec)) and spec_hash(again) == spec_hash(spec)
+    assert "-0.0" not in json.dumps(encode(spec))
+
+
 def test_the_hash_sees_every_value() -> None:
     """Mutation: leave nested components out."""
     changes = [
