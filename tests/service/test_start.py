@@ -12,6 +12,7 @@ from service.app import create_app
 from service.secret_key import secret_key
 from service.settings import ServiceSettings
 from tests.databases import sqlite_url
+from workers.catalogue.kinds import targets
 from workers.catalogue.registry import RegistrationError
 from workers.settings import SettingsError, read_settings
 
@@ -70,8 +71,11 @@ def test_a_component_file_that_does_not_import_stops_the_start(tmp_path: Path, t
         create_app(ServiceSettings(home=tmp_path / "home", components=str(tmp_path)))
 
 
-def test_a_component_of_the_operator_s_is_served(tmp_path: Path, make_app: Callable[..., Flask]) -> None:
+def test_a_component_of_the_operator_s_is_served(
+    tmp_path: Path, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Catalogue, OpenAPI and validation follow from one file. Caught mutation: schemas built before the folder."""
+    monkeypatch.setattr(targets, "_members", dict(targets))  # other tests shall not see it
     (tmp_path / "ours.py").write_text(COMPONENT)
     client = make_app(sqlite_url(tmp_path / "x.db"), components=str(tmp_path)).test_client()
     found = client.get("/v1/catalogue/targets/absolute-of-ours").json
