@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workers.experiments.measurement import Curve
@@ -38,11 +38,11 @@ def downsample(curve: Curve, max_points: int) -> Shown:
     among neighbours unlike it.
     """
     n = len(curve.steps)
-    chosen: Iterable[int] = range(n)
+    kept: Sequence[int] = range(n)
     if n > max_points:
         finite = all(map(math.isfinite, curve.values))
-        chosen = sorted({0, n - 1, *_extremes(curve.values, max(1, (max_points - 2) // (2 if finite else 3)))})
-    kept = list(chosen)[:max_points]
+        inner = sorted(set(_extremes(curve.values, max(1, (max_points - 2) // (2 if finite else 3)))))
+        kept = [0, *inner[: max_points - 2], n - 1]  # of 4 points, only two of a stretch's three fit between the ends
     return Shown(
         name=curve.name,
         steps=tuple(curve.steps[index] for index in kept),

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.downsampling import between, downsample
@@ -18,6 +18,7 @@ def curve(values: list[float]) -> Curve:
 
 
 @given(values=VALUES, most=st.integers(4, 60))
+@example(values=[0.0, 0.0, 1.0, math.inf, 0.0], most=4)  # three points of the one stretch, and room for two
 def test_points_are_points_of_the_curve_and_not_too_many(values: list[float], most: int) -> None:
     """Caught mutations: means of stretches; one point too many; the first or last point lost."""
     whole, shown = curve(values), downsample(curve(values), most)
