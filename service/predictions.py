@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from service.context import Context
 from service.problems import ProblemError, invalid_body
-from service.submission import MODEL
 from service.waiting import place
 from workers import messages
 from workers.catalogue.problems import Problem
@@ -17,6 +16,7 @@ from workers.database import inferences, queries
 from workers.database.values import ExperimentView, Inference
 from workers.experiments.codec import decode
 from workers.experiments.lifecycle import Status
+from workers.experiments.measurement import MODEL
 from workers.experiments.spec import Approximation
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from workers.database.submissions import KeyReusedError
 from workers.database.values import ExperimentView, NewExperiment, StoredReply
 from workers.experiments.codec import decode
 from workers.experiments.lifecycle import Status
+from workers.experiments.measurement import MODEL
 from workers.experiments.shape import Estimate, estimate
 from workers.experiments.spec import Approximation, ExperimentSpec
 
-MODEL = "model.safetensors"
 LONGEST_RETRY_SECONDS = 60
 
 

@@ -5,10 +5,8 @@ from typing import Any
 from service.context import Context
 from service.submission import check_limits, merged
 from workers.experiments.codec import encode, spec_hash
-from workers.experiments.shape import backend_of, device_of, shape_key
+from workers.experiments.shape import backend_of, queue_of, shape_key
 from workers.experiments.spec import ExperimentSpec
-
-QUEUES = {"cpu": "cpu", "cuda": "gpu"}
 
 
 def validated(context: Context, spec: ExperimentSpec) -> dict[str, Any]:
@@ -21,5 +19,5 @@ def validated(context: Context, spec: ExperimentSpec) -> dict[str, Any]:
         "estimate": cost,
         "backend": backend_of(spec),
         "shape_key": shape_key(spec),
-        "queue": QUEUES[device_of(spec)],
+        "queue": queue_of(spec),
     }

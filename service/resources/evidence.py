@@ -20,6 +20,7 @@ from service.schemas.experiment_replies import (
 from service.schemas.experiments import CurvesQuery, EventsQuery
 from service.schemas.replies import list_of
 from workers.database import queries
+from workers.experiments.measurement import MANIFEST
 
 blueprint = Resource("evidence", __name__, url_prefix="/v1/experiments", description="What an experiment leaves.")
 
@@ -78,8 +79,7 @@ def list_artifacts(experiment_id: str) -> dict[str, Any]:
 @blueprint.problems("not-found")
 def get_manifest(experiment_id: str) -> Response:
     """Read what decided the result: spec, versions, threads, device, data."""
-    name = "manifest.json"
-    content = of_experiment(experiment_id, lambda session: queries.named_content(session, experiment_id, name))
+    content = of_experiment(experiment_id, lambda session: queries.named_content(session, experiment_id, MANIFEST))
     if content is None:
         raise ProblemError("not-found", "The experiment has no manifest, or none yet.")
     response = Response(content, mimetype="application/json")

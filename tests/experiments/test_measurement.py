@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from workers.experiments.measurement import Curve, MetricSummary, points, summarise
+from workers.experiments.measurement import Curve, MetricSummary, as_curves, summarise
 
 
 def test_a_summary_is_that_of_the_points() -> None:
@@ -34,7 +34,8 @@ def test_a_curve_without_finite_values_has_no_minimum() -> None:
     assert found.argmin_step is None and all(math.isnan(value) for value in (found.min, found.max, found.mean))
 
 
-def test_scalars_are_curves_of_one_point() -> None:
-    """Mutation: step 0 always."""
-    assert points({"l2_error": 0.5}, 7) == [Curve(name="l2_error", steps=(7,), values=(0.5,))]
-    assert summarise(points({"l2_error": 0.5}, 7)[0]).last == pytest.approx(0.5)
+def test_a_name_with_steps_and_values_is_a_curve() -> None:
+    """Steps come as numbers of any kind. Mutation: steps and values changed for each other."""
+    (found,) = as_curves({"l2_error": ([7.0], [0.5])})
+    assert found == Curve(name="l2_error", steps=(7,), values=(0.5,)) and type(found.steps[0]) is int
+    assert summarise(found).last == pytest.approx(0.5)

@@ -18,10 +18,10 @@ from workers.database.session import changed, upsert
 from workers.database.transitions import Moved, add_events, stands_in
 from workers.database.values import Abilities, Claim, Claimed, ModelSource, WorkerIdentity
 from workers.experiments.lifecycle import Status, sources_of
+from workers.experiments.measurement import MODEL
 
 Row = ExperimentRow
 SEEN_SECONDS = 30.0  # a worker seen within so long counts as alive where work is shared out; safety rests on leases
-MODEL = "model.safetensors"
 LINE = (Row.priority.desc(), Row.rank, Row.queued_at, Row.id)
 
 

@@ -8,11 +8,11 @@ from sqlalchemy import and_, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from workers.database.blobs import named_content
-from workers.database.claims import MODEL
 from workers.database.ids import new_id
 from workers.database.models import ExperimentRow, InferenceRow
 from workers.database.session import changed
 from workers.database.values import Inference, InferenceStatus
+from workers.experiments.measurement import MODEL
 
 Row = InferenceRow
 CLAIM_SECONDS = 30.0  # a question taken so long ago without an answer is asked again; answers cannot differ

@@ -16,14 +16,13 @@ from workers.database.models import ExperimentRow, ReplyRow, TagRow
 from workers.database.session import upsert
 from workers.database.transitions import Moved, add_events, move, stands_in
 from workers.database.values import NewExperiment, StoredReply
-from workers.experiments.codec import encode, encode_component, spec_hash
+from workers.experiments.codec import encode, spec_hash
 from workers.experiments.lifecycle import Outcome, Status, StatusReason, sources_of
-from workers.experiments.measurement import Curve, MetricSummary
-from workers.experiments.shape import dense_stack, device_of, shape_key
+from workers.experiments.measurement import MetricSummary, as_curves
+from workers.experiments.shape import dense_stack, queue_of, shape_key
 from workers.experiments.spec import SPEC_VERSION, Approximation, ExperimentSpec, Recorded, Simulated
 
 Row = ExperimentRow
-QUEUES = {"cpu": "cpu", "cuda": "gpu"}  # class of device to the queue of its workers
 
 
 class KeyReusedError(Exception):
@@ -161,7 +160,7 @@ def _columns_of(spec: ExperimentSpec) -> dict[str, Any]:
         "spec_version": SPEC_VERSION,
         "type": spec.type,
         "seed": spec.seed,
-        "queue": QUEUES[device_of(spec)],
+        "queue": queue_of(spec),
         "shape_key": shape_key(spec),
     }
     if isinstance(spec, Simulated):
@@ -181,7 +180,7 @@ def _columns_of_approximation(spec: Approximation) -> dict[str, Any]:
         "dataset_kind": spec.dataset.kind,
         "architecture_kind": _kind(architecture),
         "optimizer_kind": _kind(optimizer),
-        "learning_rate": encode_component(optimizer).get("learning_rate") if optimizer else None,
+        "learning_rate": getattr(optimizer, "learning_rate", None),
         "width": max(hidden, default=None),
         "depth": len(hidden) if stack else None,
         "parameters": architecture.parameter_count(sizes.inputs, sizes.outputs) if architecture else None,
@@ -195,10 +194,7 @@ def _kind(component: Component | None) -> str | None:
 
 
 def _store_recorded(session: Session, owner: Moved, spec: Recorded) -> None:
-    curves = [
-        Curve(name=name, steps=tuple(int(step) for step in steps), values=values)
-        for name, (steps, values) in (spec.curves or {}).items()
-    ]
+    curves = as_curves({name: (curve[0], curve[1]) for name, curve in (spec.curves or {}).items()})
     append_chunks(session, [(owner.id, 0, curves)])
     store_metrics(session, owner.id, owner.project_id, {**_lone(spec.metrics), **summaries_of(curves)})
 

@@ -12,7 +12,6 @@ from workers.experiments.spec import ExperimentSpec
 T = TypeVar("T")
 Queue = Literal["cpu", "gpu"]
 InferenceStatus = Literal["queued", "running", "succeeded", "failed"]
-CurveView = Curve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +80,7 @@ class ArtifactView:
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentView:
-    """Everything that one look at an experiment shows.
-
-    `metrics` of an unfinished experiment summarise what was reported so far; `reports` counts the reports.
-    """
+    """Everything that one look at an experiment shows; without a result, `metrics` summarise what was reported."""
 
     id: str
     project_id: str
@@ -112,7 +108,6 @@ class ExperimentView:
     attempt: AttemptView | None
     metrics: Mapping[str, MetricSummary]
     progress: Progress | None
-    reports: int
     created_at: datetime
     queued_at: datetime
     started_at: datetime | None

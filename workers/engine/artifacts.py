@@ -11,7 +11,7 @@ import numpy as np
 
 from workers.catalogue.values import Subject
 from workers.experiments.codec import encode, spec_hash
-from workers.experiments.measurement import Artifact
+from workers.experiments.measurement import MANIFEST, PREDICTIONS, Artifact
 from workers.experiments.spec import ExperimentSpec
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def predictions(subject: Subject) -> Artifact:
     arrays |= {f"{part}_indices": rows_of_part for part, rows_of_part in subject.split.indices.items()}
     if subject.box is not None and subject.truth is not None and len(subject.box) in GRID_POINTS:
         arrays |= _on_grid(subject.predict, subject.truth, subject.box)
-    return Artifact(name="predictions.npz", media_type=NPZ, content=npz(arrays))
+    return Artifact(name=PREDICTIONS, media_type=NPZ, content=npz(arrays))
 
 
 def _on_grid(
@@ -76,7 +76,7 @@ def manifest(spec: ExperimentSpec, fingerprint: Mapping[str, Any], **more: Any) 
         **more,
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return Artifact(name="manifest.json", media_type=JSON, content=text.encode())
+    return Artifact(name=MANIFEST, media_type=JSON, content=text.encode())
 
 
 def _version(package: str) -> str | None:

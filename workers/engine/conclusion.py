@@ -13,7 +13,7 @@ from workers.engine.numerics import fingerprint
 from workers.engine.reports import Curves
 from workers.engine.subject import subject_of
 from workers.experiments.lifecycle import Outcome
-from workers.experiments.measurement import Artifact, Curve, Measurement
+from workers.experiments.measurement import MODEL, Artifact, Curve, Measurement, as_curves
 from workers.experiments.shape import backend_of, device_of
 from workers.experiments.spec import Approximation
 
@@ -43,14 +43,14 @@ class Conclusion:
         last = subject_of(self.spec, self.model, self.material.split, self.curves)
         readings = list(self._readings(last, stages, note))
         known = fingerprint(device_of(self.spec), backend_of(self.spec))
-        files = [_model_file("model", self.model)]
-        files += [_model_file(f"model-{step}", model) for step, model in stages]
+        files = [_model_file(MODEL, self.model)]
+        files += [_model_file(f"model-{step}.safetensors", model) for step, model in stages]
         files += [predictions(last), *_files_of(readings)]
         files.append(manifest(self.spec, known, dataset_sha256=self.material.digest, model_step=self.model_step))
         return Measurement(
             outcome=self.outcome,
             stopped_at_step=None if self.outcome is Outcome.COMPLETED else self.step,
-            curves=(*_curves(self.curves), *_curves_of(readings)),
+            curves=(*as_curves(self.curves), *_curves_of(readings)),
             artifacts=tuple(files),
             fingerprint=known,
         )
@@ -90,19 +90,15 @@ def _files_of(readings: Iterable[_Taken]) -> Iterator[Artifact]:
 
 
 def _model_file(name: str, model: Model) -> Artifact:
-    return Artifact(name=f"{name}.safetensors", media_type=SAFETENSORS, content=save_model(model))
+    return Artifact(name=name, media_type=SAFETENSORS, content=save_model(model))
 
 
-def _curves_of(readings: Iterable[_Taken]) -> list[Curve]:
+def _curves_of(readings: Iterable[_Taken]) -> tuple[Curve, ...]:
     """Return one curve per metric, with a point per stage."""
     found: dict[str, tuple[list[int], list[float]]] = {}
     for taken in readings:
         for name, value in taken.reading.metrics.items():
             steps, values = found.setdefault(name, ([], []))
             steps.append(taken.step)
-            values.append(float(value))
-    return _curves(found)
-
-
-def _curves(curves: Curves) -> list[Curve]:
-    return [Curve(name=name, steps=tuple(steps), values=tuple(values)) for name, (steps, values) in curves.items()]
+            values.append(value)
+    return as_curves(found)

@@ -15,7 +15,7 @@ from workers.catalogue.problems import InvalidError, Problem
 from workers.catalogue.values import Scaling, Task
 from workers.engine.evaluation import log_probabilities
 from workers.engine.loop import load_state
-from workers.engine.material import DTYPES
+from workers.engine.material import DTYPES, Material
 from workers.experiments.codec import decode_component, encode_component
 from workers.experiments.spec import Approximation, ExperimentSpec
 
@@ -72,6 +72,20 @@ class Model:
             return np.asarray(found * scaling.output_scale + scaling.output_mean)
 
         return predict
+
+
+def model_with(state: "State", spec: Approximation, material: Material) -> Model:
+    """Return the spec's own architecture in a state, for data scaled as the material is."""
+    assert spec.architecture is not None, "another experiment's model is read, not made"
+    return Model(
+        architecture=spec.architecture,
+        inputs=spec.sizes.inputs,
+        outputs=spec.sizes.outputs,
+        task=material.split.task,
+        dtype="float64" if isinstance(spec.architecture, Estimator) else spec.dtype,
+        scaling=material.scaling,
+        state=state,
+    )
 
 
 def _network(architecture: Network, model: Model) -> Callable[[Tensor], Tensor]:

@@ -14,7 +14,7 @@ from workers.engine.conclusion import Conclusion
 from workers.engine.course import Course
 from workers.engine.loop import ModuleProgram
 from workers.engine.material import DTYPES, Draws, draw_key
-from workers.engine.models import Model
+from workers.engine.models import model_with
 from workers.engine.numerics import torch_device
 from workers.engine.program import Program
 from workers.engine.reports import Bulletin, CancelledError, Job, Reporter, StoppedError
@@ -130,19 +130,10 @@ def _course(job: Job, draws: Draws) -> Course:
 def _settle(course: Course, bulletin: Bulletin) -> None:
     """Measure the member that ended."""
     with _guarded(course.job_id, bulletin):
-        assert course.ending is not None and course.spec.architecture is not None
-        model = Model(
-            architecture=course.spec.architecture,
-            inputs=course.spec.sizes.inputs,
-            outputs=course.spec.sizes.outputs,
-            task=course.material.split.task,
-            dtype=course.spec.dtype,
-            scaling=course.material.scaling,
-            state=course.kept,
-        )
+        assert course.ending is not None
         conclusion = Conclusion(
             spec=course.spec,
-            model=model,
+            model=model_with(course.kept, course.spec, course.material),
             material=course.material,
             curves=course.curves,
             outcome=course.ending.outcome,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from workers.engine.artifacts import NPZ, manifest, npz
 from workers.engine.numerics import fingerprint
-from workers.experiments.measurement import Artifact, Measurement, points
+from workers.experiments.measurement import Artifact, Measurement, as_curves
 from workers.experiments.spec import Simulated
 
 
@@ -16,5 +16,5 @@ def simulate(spec: Simulated, note: Callable[[int, int], None]) -> Measurement:
     if reading.arrays:
         content = npz(reading.arrays)
         files.insert(0, Artifact(name=f"{spec.simulation.kind}.npz", media_type=NPZ, content=content))
-    metrics = {name: float(value) for name, value in reading.metrics.items()}
-    return Measurement(curves=tuple(points(metrics, 0)), artifacts=tuple(files), fingerprint=known)
+    curves = as_curves({name: ((0,), (value,)) for name, value in reading.metrics.items()})
+    return Measurement(curves=curves, artifacts=tuple(files), fingerprint=known)

@@ -1,21 +1,16 @@
 """Models without training by gradients: fitted, constructed, initialised, or another experiment's."""
 
-from typing import TYPE_CHECKING
-
-from workers.catalogue.kinds import Architecture, Estimator, Network
+from workers.catalogue.kinds import Estimator, Network
 from workers.catalogue.problems import InvalidError, Problem
-from workers.catalogue.values import Samples, Split
+from workers.catalogue.values import Samples
 from workers.engine.conclusion import Conclusion
 from workers.engine.evaluation import evaluate
 from workers.engine.material import DTYPES, Material, draw, prepare
-from workers.engine.models import Model, read_model
+from workers.engine.models import Model, model_with, read_model
 from workers.engine.numerics import torch_device
 from workers.engine.reports import Job
 from workers.experiments.shape import device_of
 from workers.experiments.spec import Approximation
-
-if TYPE_CHECKING:
-    from workers.catalogue.values import State
 
 
 def fitted(spec: Approximation) -> Conclusion:
@@ -25,7 +20,7 @@ def fitted(spec: Approximation) -> Conclusion:
     estimator = spec.architecture
     assert isinstance(estimator, Estimator)
     state = estimator.fit(_scaled(material), split.task, spec.seed_of("init"))
-    return _evaluated(spec, material, _model(spec, estimator, split, "float64", state))
+    return _evaluated(spec, material, model_with(state, spec, material))
 
 
 def measured(spec: Approximation) -> Conclusion:
@@ -36,7 +31,7 @@ def measured(spec: Approximation) -> Conclusion:
     assert isinstance(network, Network)
     state = network.initial_state(spec.sizes.inputs, spec.sizes.outputs, spec.seed_of("init"))
     rounded = {name: array.astype(spec.dtype) if array.dtype.kind == "f" else array for name, array in state.items()}
-    return _evaluated(spec, material, _model(spec, network, split, spec.dtype, rounded))
+    return _evaluated(spec, material, model_with(rounded, spec, material))
 
 
 def measured_again(job: Job) -> Conclusion:
@@ -66,18 +61,6 @@ def _refuse_misfits(spec: Approximation, model: Model) -> None:
     problems += spec.problems_of_probes(model.architecture)
     if problems:
         raise InvalidError(problems)
-
-
-def _model(spec: Approximation, architecture: Architecture, split: Split, dtype: str, state: "State") -> Model:
-    return Model(
-        architecture=architecture,
-        inputs=spec.sizes.inputs,
-        outputs=spec.sizes.outputs,
-        task=split.task,
-        dtype=dtype,
-        scaling=split.scaling,
-        state=state,
-    )
 
 
 def _scaled(material: Material) -> Samples:

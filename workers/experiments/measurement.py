@@ -7,6 +7,8 @@ from typing import Any
 
 from workers.experiments.lifecycle import Outcome
 
+MODEL, PREDICTIONS, MANIFEST = "model.safetensors", "predictions.npz", "manifest.json"  # names of artifacts
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSummary:
@@ -72,6 +74,9 @@ def _mean(values: Sequence[float]) -> float:
         return math.fsum(value / len(values) for value in values)
 
 
-def points(values: Mapping[str, float], step: int) -> Sequence[Curve]:
-    """Return one-point curves at `step`, the form in which probes' scalars are stored."""
-    return [Curve(name=name, steps=(step,), values=(value,)) for name, value in values.items()]
+def as_curves(points: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> tuple[Curve, ...]:
+    """Return the curves of names with their steps and values."""
+    return tuple(
+        Curve(name=name, steps=tuple(map(int, steps)), values=tuple(map(float, values)))
+        for name, (steps, values) in points.items()
+    )

@@ -53,6 +53,11 @@ def device_of(spec: ExperimentSpec) -> Literal["cpu", "cuda"]:
     return "cuda" if isinstance(spec, Approximation) and spec.device == "cuda" else "cpu"
 
 
+def queue_of(spec: ExperimentSpec) -> Literal["cpu", "gpu"]:
+    """Return the queue of the workers that have the spec's device."""
+    return "gpu" if device_of(spec) == "cuda" else "cpu"
+
+
 def shape_key(spec: ExperimentSpec) -> str:
     """Return a digest that is equal for experiments that one tensor program can train together."""
     backend, shape = backend_of(spec), {}
