@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 LENGTH_BYTES = 4  # big-endian, of the header
 LARGEST_HEADER = 2**28  # bytes; four characters of printed text, read as a length, are more
@@ -12,7 +12,7 @@ class FrameError(ValueError):
     """What stands in the pipe is no frame."""
 
 
-def write(stream: BinaryIO, header: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
+def write(stream: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
     """Write one frame and flush; raise FrameError for a header above the limit, OSError when nobody reads."""
     text = json.dumps({**header, "blobs": [len(blob) for blob in blobs]}, separators=(",", ":")).encode()
     if len(text) > LARGEST_HEADER:
@@ -23,7 +23,7 @@ def write(stream: BinaryIO, header: dict[str, Any], blobs: Sequence[bytes] = ())
     stream.flush()
 
 
-def read(stream: BinaryIO) -> tuple[dict[str, Any], list[bytes]] | None:
+def read(stream: IO[bytes]) -> tuple[dict[str, Any], list[bytes]] | None:
     """Return the next header, without its sizes, and its blobs; None at the end of the stream.
 
     Raise EOFError where the stream ends inside a frame, FrameError for what is none.
@@ -44,7 +44,7 @@ def read(stream: BinaryIO) -> tuple[dict[str, Any], list[bytes]] | None:
     return header, [_whole(_up_to(stream, size), size) for size in sizes]
 
 
-def _up_to(stream: BinaryIO, count: int) -> bytes:
+def _up_to(stream: IO[bytes], count: int) -> bytes:
     """Return `count` bytes, fewer only where the stream ends; a raw pipe gives them in pieces."""
     pieces = []
     while count and (piece := stream.read(count)):
