@@ -13,7 +13,6 @@ from workers.catalogue.registry import (
     Registry,
     UnknownComponentError,
     import_folder,
-    source_digest,
 )
 
 SOURCE = "Nobody 1900"
@@ -101,9 +100,3 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """Mutation: treat it as empty."""
     with pytest.raises(RegistrationError, match="missing is not a folder"):
         import_folder(tmp_path / "missing")
-
-
-def test_the_digest_of_a_source_is_that_of_its_file() -> None:
-    """Components of one file share it, others do not. Mutation: digest the name."""
-    digests = {source_digest(cls) for _, cls in targets}
-    assert len(digests) == len(targets.names()) and all(len(digest) == 64 for digest in digests)

@@ -1,9 +1,7 @@
 """Registries: the names a user can ask for, one registration per component."""
 
-import hashlib
 import importlib
 import importlib.util
-import inspect
 import pkgutil
 import re
 import sys
@@ -89,11 +87,6 @@ def _refuse_malformed(name: str, source: str, cls: type, base: type) -> None:
     for declared in fields(cls):
         if "bounds" not in declared.metadata:
             raise RegistrationError(f"{name}.{declared.name}: declare it with parameter(default, meaning)")
-
-
-def source_digest(cls: type) -> str:
-    """Return the sha256 of the file that defines the component, part of what decides about reuse."""
-    return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
 
 
 def import_components(package: str) -> None:
