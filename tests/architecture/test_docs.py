@@ -11,7 +11,7 @@ from workers.experiments.codec import decode
 from workers.experiments.pages import write_pages
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [path for path in sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
 
 
 def test_the_component_pages_are_what_the_registry_gives(tmp_path: Path) -> None:
