@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from service.plots.drawing import BLACK, BLUE, GREY, ORANGE, Format, legend, render, shorten
+from service.plots.drawing import BLACK, BLUE, GREY, ORANGE, Format, render, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,13 @@ class Fit:
     truth: "Floats"
     names: tuple[str, ...]
     title: str
+    subtitle: str = ""
     regular: bool
+
+    @property
+    def heading(self) -> str:
+        """Return the title, and below it what must be known to read the picture rightly."""
+        return shorten(self.title) + (f"\n{self.subtitle}" if self.subtitle else "")
 
 
 def fit_plot(fit: Fit, form: Format) -> bytes:
@@ -45,8 +51,8 @@ def _draw_line(figure: "Figure", fit: Fit) -> None:
         above.plot(x, truth, ".", color=GREY, markersize=4, label="data (test samples)")
     above.plot(x, outputs, color=BLUE, label="model")
     above.set_ylabel("output")
-    above.set_title(shorten(fit.title))
-    legend(above, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    above.set_title(fit.heading)
+    figure.legend(loc="outside lower right", ncols=2)
     below.axhline(0.0, color=GREY, linewidth=0.8)
     below.plot(x, outputs - truth, "-" if fit.regular else ".", color=ORANGE, linewidth=1.2, markersize=4)
     below.set_ylabel("model − target")
@@ -75,7 +81,7 @@ def _draw_maps(figure: "Figure", fit: Fit) -> None:
         axes.set_title(name)
         axes.set_xlabel(f"input {shorten(fit.names[0], 20)}")
     left.set_ylabel(f"input {shorten(fit.names[1], 20)}")
-    figure.suptitle(shorten(fit.title), x=0.01, ha="left", fontsize=11)
+    figure.suptitle(fit.heading, x=0.01, ha="left", fontsize=11)
 
 
 def _draw_map(axes: "Axes", fit: Fit, values: "Floats", colours: str, bounds: tuple[float, float]) -> "ScalarMappable":

@@ -1,14 +1,18 @@
 """What the server says about itself: OpenAPI document, documentation, problem pages, front page."""
 
-from flask import Response, render_template
+from flask import Response, render_template, request
 
 from service.blueprint import Resource
 from service.context import context
 from service.json_reply import strict_json
+from service.lookups import experiment_or_404
 from service.problems import KINDS, ProblemError
+from service.web.pages import command, evidence, front
 from service.web.reference import kind_of, operations_by_noun
 
-PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 TEXT = {"type": "string"}
 blueprint = Resource(
     "documents",
@@ -50,14 +54,22 @@ def get_problem(code: str) -> Response:
     """Read about a kind of problem; the type of a problem document points here."""
     if code not in KINDS:
         raise ProblemError("not-found", "No kind of problem has this code; /problems lists all.")
-    return _page("problems.html", kinds={code: KINDS[code]})
+    return _page("problems.html", kinds={code: KINDS[code]}, only=code)
 
 
 @blueprint.route("/")
 @blueprint.response(200, TEXT, content_type="text/html")
 def get_front_page() -> Response:
-    """Find the way to everything else."""
-    return _page("front.html", document=context().openapi)
+    """Find the way to everything else, and the newest experiments."""
+    return _page("front.html", document=context().openapi, recent=front(context()), command=command(request.host_url))
+
+
+@blueprint.route("/experiments/<id:experiment_id>")
+@blueprint.response(200, TEXT, content_type="text/html")
+@blueprint.problems("not-found")
+def get_experiment_page(experiment_id: str) -> Response:
+    """Look at an experiment as a page."""
+    return _page("experiment.html", **evidence(context(), experiment_or_404(experiment_id)))
 
 
 def _page(template: str, **values: object) -> Response:

@@ -93,9 +93,53 @@ def test_a_loss_without_a_finite_value_is_drawn(client: FlaskClient, scene: Scen
 
 
 def test_divergence_is_marked(client: FlaskClient, scene: Scene) -> None:
-    """Caught mutation: a diverged run that looks like a converged one."""
-    path = finished(scene, outcome=Outcome.DIVERGED, stopped_at_step=2)
-    assert "diverged at step 2" in svg(client, f"{path}/loss.svg")
+    """Caught mutations: a diverged run that looks like a converged one; a fit that hides whose weights it shows."""
+    note = Artifact(name="manifest.json", media_type="application/json", content=b'{"model_step":1}')
+    ended = {"outcome": Outcome.DIVERGED, "stopped_at_step": 2, "artifacts": (predictions(1), note)}
+    path = finished(scene, **ended)
+    text = svg(client, f"{path}/loss.svg")
+    assert "<!-- diverged at step 2 -->" in text and "<!-- not a finite number -->" in text
+    assert "<!-- diverged at step 2; drawn with the weights of step 1 -->" in svg(client, f"{path}/fit.svg")
+    whole = finished(scene, curves=(curve("train_loss", 2.0, 0.1),), artifacts=(predictions(1), note))
+    assert "not a finite number" not in svg(client, f"{whole}/loss.svg")
+    assert "drawn with" not in svg(client, f"{whole}/fit.svg")
+
+
+@pytest.mark.parametrize(("values", "logarithmic"), [((2.0, 0.2), True), ((2.0, 0.21), False), ((0.0, 0.5), False)])
+def test_a_loss_is_logarithmic_from_a_decade_on(
+    client: FlaskClient, scene: Scene, values: tuple[float, ...], logarithmic: bool
+) -> None:
+    """Below a decade, ticks like 4.85e-1 say less. Caught mutation: the axis chosen by the sign alone."""
+    path = finished(scene, curves=(curve("train_loss", *values),))
+    assert ("(log scale)" in svg(client, f"{path}/loss.svg")) is logarithmic
+
+
+def test_a_zero_on_a_logarithmic_axis_is_marked(client: FlaskClient, scene: Scene) -> None:
+    """Caught mutation: a loss that reached zero drawn as if it had not been measured."""
+    path = finished(scene, curves=(curve("train_loss", 2.0, 0.1, 0.0),))
+    assert "<!-- zero or less -->" in svg(client, f"{path}/loss.svg")
+
+
+def test_what_was_measured_once_is_drawn_as_bars(client: FlaskClient, scene: Scene) -> None:
+    """Caught mutation: one speck over steps from -0.04 to 0.04."""
+    path = finished(scene, curves=(curve("train_loss", 0.25), curve("test_loss", math.nan)))
+    text = svg(client, f"{path}/loss.svg")
+    assert all(f"<!-- {label} -->" in text for label in ("train", "test", "0.25", "nan"))
+    assert "training step" not in text
+
+
+def test_a_classification_shows_its_accuracies(client: FlaskClient, scene: Scene) -> None:
+    """Caught mutations: the loss alone; a refused fit that does not say where to look."""
+    spec = spec_json(dataset={"kind": "digits"}, target=None)
+    claimed = scene.running(spec=spec, name="digits")
+    curves = (curve("train_loss", 2.0, 0.1), curve("train_accuracy", 0.1, 0.9))
+    scene.finish(claimed, Measurement(curves=curves, artifacts=(predictions(1),)))
+    path = f"{EXPERIMENTS}/{claimed.id}/plots"
+    text = svg(client, f"{path}/loss.svg")
+    labels = ("Loss and accuracy of digits", "accuracy (share that is right)", "cross-entropy [nats] (log scale)")
+    assert all(f"<!-- {label} -->" in text for label in labels)
+    detail = problem(client.get(f"{path}/fit.svg"), 404, "not-found")["detail"]
+    assert "classification of 64 inputs" in detail and "accuracies are in the picture of the loss" in detail
 
 
 @pytest.mark.parametrize("error", [0.0, math.nan, 1e300])
