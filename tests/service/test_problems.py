@@ -16,7 +16,7 @@ from tests.service.requests import EXPERIMENTS, problem
 from tests.service.routes import routes
 
 BODIES = (EXPERIMENTS, f"{EXPERIMENTS}/validate")
-NEEDS_DATABASE = ("/readyz", EXPERIMENTS)
+NEEDS_DATABASE = ("/", "/readyz", EXPERIMENTS)
 
 
 def test_a_wrong_method_is_told_the_right_ones(sqlite_app: Flask, reader: FlaskClient) -> None:
@@ -91,7 +91,7 @@ def test_a_database_that_is_away_makes_503_and_nothing_else(tmp_path: Path, make
     for route in routes(app):
         method = "POST" if "POST" in route.methods else "GET"
         reply = client.open(route.path, method=method, json=bodies.get(route.path), buffered=True)
-        if route.path in NEEDS_DATABASE or route.path.startswith((experiment, "/v1/artifacts")):
+        if route.path in NEEDS_DATABASE or route.path.startswith((experiment, "/v1/artifacts", "/experiments")):
             assert problem(reply, 503, "unavailable")["retryable"] is True
             assert int(reply.headers["Retry-After"]) > 0
         else:
