@@ -90,6 +90,10 @@ class Architecture(Component):
     def parameter_count(self, inputs: int, outputs: int) -> int:
         """Return the number of free parameters (of an estimator: the most it can have)."""
 
+    def numbers_per_sample(self, inputs: int, outputs: int) -> int:
+        """Return how many numbers one sample takes while the model is evaluated, at most."""
+        return self.parameter_count(inputs, outputs)
+
     def misfits(self, sizes: DataSizes, task: Task) -> Iterable[Problem]:
         """Yield why this architecture cannot serve data of these sizes."""
         return ()

@@ -113,7 +113,7 @@ def estimate(spec: ExperimentSpec) -> Estimate:
     evaluations = training.evaluations if isinstance(training, Gradient) else 1
     evaluated = sizes.train + sizes.validation + sizes.test
     stack = dense_stack(spec)
-    units = sum(stack.sizes) if stack else parameters
+    units = sum(stack.sizes) if stack else spec.architecture.numbers_per_sample(sizes.inputs, sizes.outputs)
     flops = 2.0 * parameters * (3 * steps * rows + evaluations * evaluated)
     memory = width * (
         4 * parameters + 3 * units * max(rows, min(evaluated, 4096)) + evaluated * (sizes.inputs + sizes.outputs)

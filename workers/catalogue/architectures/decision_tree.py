@@ -29,6 +29,10 @@ class DecisionTree(Estimator):
         leaves = self.max_leaves if self.max_depth is None else min(self.max_leaves, 2**self.max_depth)
         return 2 * (leaves - 1) + leaves * outputs
 
+    def numbers_per_sample(self, inputs: int, outputs: int) -> int:
+        """Return its inputs and outputs: a sample walks down the trees and leaves nothing there."""
+        return inputs + outputs
+
     def fit(self, samples: Samples, task: Task, seed: int) -> "State":
         """Return the tree's arrays (one entry per node) and value (nodes, m)."""
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor

@@ -34,6 +34,10 @@ class GradientBoosting(Estimator):
         leaves: int = 2**self.max_depth
         return self.stages * outputs * (3 * leaves - 2)
 
+    def numbers_per_sample(self, inputs: int, outputs: int) -> int:
+        """Return its inputs and outputs: a sample walks down the trees and leaves nothing there."""
+        return inputs + outputs
+
     def fit(self, samples: Samples, task: Task, seed: int) -> "State":
         """Return the arrays of all trees, stage by stage, value (nodes, 1), start (columns,), classes (columns,)."""
         import numpy as np
