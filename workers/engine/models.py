@@ -68,7 +68,9 @@ class Model:
                 found = network(torch.from_numpy(given)).double().numpy()
             else:
                 assert isinstance(architecture, Estimator)
-                found = np.asarray(architecture.predict(state, given), dtype=np.float64)
+                # In blocks: an estimator may hold a row of its basis, or a path per tree, for every sample.
+                blocks = (given[first : first + ROWS] for first in range(0, max(1, len(given)), ROWS))
+                found = np.concatenate([np.asarray(architecture.predict(state, b), dtype=np.float64) for b in blocks])
             return np.asarray(found * scaling.output_scale + scaling.output_mean)
 
         return predict
