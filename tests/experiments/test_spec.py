@@ -61,6 +61,8 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     (changed("curves", {"a": [[0, 1], [1.0]]}, RECORDED), ["/curves/a"]),
     (changed("curves", {"a": [[0, 1.5], [1.0, 2.0]]}, RECORDED), ["/curves/a/0"]),
     (changed("curves", {"a": [[0, 1], [1.0, 2.0]]}, RECORDED), []),
+    (changed("curves", {"a": [[0, 2**53], [1.0, 2.0]]}, RECORDED), []),
+    (changed("curves", {"a": [[1e300], [1.0]]}, RECORDED), ["/curves/a/0"]),
 ]
 
 

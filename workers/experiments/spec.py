@@ -27,6 +27,7 @@ from workers.catalogue.values import DataSizes, Task
 
 SPEC_VERSION = 1  # raised when an older worker could misread a stored spec; claims filter on it
 LARGEST_SEED = 2**63 - 1
+LARGEST_STEP = 2**53  # every whole number up to it is a float; stored as int64
 # Curves that every experiment leaves where they make sense; no probe may give its metrics these names.
 ALWAYS_RECORDED = (
     *(f"{part}_{what}" for part in ("train", "validation", "test") for what in ("loss", "accuracy")),
@@ -180,8 +181,9 @@ class Recorded(Part):
         for name, curve in (self.curves or {}).items():
             if len(curve) != 2 or len(curve[0]) != len(curve[1]):
                 yield Problem(path=("curves", name), detail="must be [steps, values], two lists of the same length")
-            elif any(not step.is_integer() or step < 0 for step in curve[0]):
-                yield Problem(path=("curves", name, 0), detail="steps must be whole numbers of at least 0")
+            elif any(not step.is_integer() or not 0 <= step <= LARGEST_STEP for step in curve[0]):
+                detail = f"steps must be whole numbers from 0 to {LARGEST_STEP}"
+                yield Problem(path=("curves", name, 0), detail=detail)
 
 
 ExperimentSpec = Approximation | Simulated | Recorded
