@@ -61,6 +61,7 @@ def api(host: str | None, port: int | None) -> None:
     """Run the API alone, for a database and a broker given by URL."""
     settings = _settings(host, port)
     command = stack.api_command(settings.host, settings.port)
+    os.environ.update(stack.address(settings))
     os.execv(command[0], command)
 
 

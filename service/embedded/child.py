@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 FIRST_PAUSE_SECONDS = 0.5
@@ -26,7 +26,6 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = FIRST_PAUSE_SECONDS
-    failures: int = field(default=0)
 
     def start(self) -> None:
         """Start the command; what it prints goes to its log."""
@@ -53,7 +52,6 @@ class Child:
         if lived < self.pause:
             return False
         self.pause = min(2 * self.pause, LONGEST_PAUSE_SECONDS)
-        self.failures += 1
         self.start()
         return True
 

@@ -126,7 +126,8 @@ class Stack:
         home.remember(self.plan.home, {child.name: child.process.pid for child in self.children if child.process})
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, **ONE_THREAD, "WHYDEEP_HOME": str(self.plan.home), "PYTHONUNBUFFERED": "1"}
+        own = {"WHYDEEP_HOME": str(self.plan.home), "PYTHONUNBUFFERED": "1"}
+        return {**os.environ, **ONE_THREAD, **address(self.plan.settings), **own}
 
     def _await_api(self, seconds: float) -> None:
         api = self.children[-1]
@@ -144,6 +145,11 @@ class Stack:
                     f"the API did not answer within {seconds:g} s; the end of {api.log}:\n{api.last_lines()}"
                 )
             time.sleep(0.05)
+
+
+def address(settings: ServiceSettings) -> dict[str, str]:
+    """Return the variables that tell the API where it listens, and so under which name it is addressed."""
+    return {"WHYDEEP_HOST": settings.host, "WHYDEEP_PORT": str(settings.port)}
 
 
 def api_command(host: str, port: int) -> list[str]:

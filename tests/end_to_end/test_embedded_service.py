@@ -84,3 +84,11 @@ def test_a_component_that_does_not_import_stops_the_start_and_is_named(tmp_path:
     service = Service(tmp_path / "home", environment={"WHYDEEP_COMPONENTS": str(folder)})
     assert service.process.wait(timeout=30) == 1
     assert "broken.py" in service.log.read_text()
+
+
+@pytest.mark.timeout(180)
+def test_the_address_asked_for_is_one_that_the_api_answers_to(tmp_path: Path, example: Path) -> None:
+    """Caught mutation: --host not passed on, so that the API refuses its own address as a foreign Host."""
+    service = Service(tmp_path / "home", "--host", "127.0.0.2", "--example", str(example), "--once")
+    assert service.process.wait(timeout=90) == 0, service.log.read_text()
+    assert "http://127.0.0.2:" in service.log.read_text()
