@@ -25,7 +25,7 @@ from workers.catalogue.load import load
 from workers.catalogue.problems import InvalidError
 from workers.experiments.codec import decode
 from workers.experiments.lifecycle import StatusReason
-from workers.experiments.measurement import Curve, Measurement
+from workers.experiments.measurement import Curve, Measurement, to_message
 from workers.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -116,15 +116,8 @@ class Outbox:
 
     def finish(self, job_id: str, measurement: Measurement) -> None:
         """Say a result."""
-        said = {
-            "outcome": str(measurement.outcome),
-            "stopped_at_step": measurement.stopped_at_step,
-            "curves": [asdict(curve) for curve in measurement.curves],
-            "fingerprint": dict(measurement.fingerprint),
-            "artifacts": [{"name": each.name, "media_type": each.media_type} for each in measurement.artifacts],
-        }
-        blobs = [artifact.content for artifact in measurement.artifacts]
-        self.say({"say": "finished", "id": job_id, "measurement": said}, blobs)
+        said, contents = to_message(measurement)
+        self.say({"say": "finished", "id": job_id, "measurement": said}, contents)
 
     def fail(self, job_id: str, reason: StatusReason, detail: str) -> None:
         """Say that there is no result."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,18 @@ def test_the_same_spec_gives_the_same_bits_alone_and_among_thirty_others(client:
     """Caught mutation: a layout boundary of 1 element in place of 64, or a seed taken from the position."""
     alone = finished(client, post(client, SPEC)["id"])
     again = finished(client, post(client, SPEC)["id"])
-    # A long one keeps the worker busy, so that the others meet in the queue.
-    post(client, {**SPEC, "training": {**SPEC["training"], "steps": 6000}})
+    # A long one keeps the worker busy until it is cancelled, so that the others meet in the queue.
+    busy = post(client, {**SPEC, "training": {**SPEC["training"], "steps": 2_000_000}})["id"]
+    while client.get(f"/v1/experiments/{busy}").json()["status"] == "queued":
+        time.sleep(0.05)
     crowd = [post(client, {**SPEC, "seed": 100 + number})["id"] for number in range(15)]
     inside = post(client, SPEC)["id"]
     crowd += [post(client, {**SPEC, "seed": 200 + number})["id"] for number in range(15)]
+    client.post(f"/v1/experiments/{busy}/cancel")
     among = finished(client, inside)
     others = [finished(client, identifier) for identifier in crowd]
 
-    assert among["attempt"]["population_size"] > 1
+    assert among["attempt"]["population_size"] == 31
     assert all(other["status"] == "succeeded" for other in others)
     reference = weights(client, alone["id"])
     assert [weights(client, found["id"]) for found in (again, among)] == [reference, reference]

@@ -1,10 +1,21 @@
 """Summaries of curves."""
 
+import json
 import math
 
 import pytest
 
-from workers.experiments.measurement import Curve, MetricSummary, as_curves, summarise
+from workers.experiments.lifecycle import Outcome
+from workers.experiments.measurement import (
+    Artifact,
+    Curve,
+    Measurement,
+    MetricSummary,
+    as_curves,
+    from_message,
+    summarise,
+    to_message,
+)
 
 
 def test_a_summary_is_that_of_the_points() -> None:
@@ -39,3 +50,18 @@ def test_a_name_with_steps_and_values_is_a_curve() -> None:
     (found,) = as_curves({"l2_error": ([7.0], [0.5])})
     assert found == Curve(name="l2_error", steps=(7,), values=(0.5,)) and type(found.steps[0]) is int
     assert summarise(found).last == pytest.approx(0.5)
+
+
+def test_a_measurement_survives_its_message() -> None:
+    """Caught mutations: a field left out of either half; contents taken in another order than their names."""
+    measurement = Measurement(
+        outcome=Outcome.DIVERGED,
+        stopped_at_step=7,
+        curves=(Curve(name="train_loss", steps=(0, 7), values=(0.1, math.inf)),),
+        artifacts=tuple(Artifact(name=name, media_type="text/plain", content=name.encode()) for name in ("a", "b")),
+        fingerprint={"threads": 1},
+    )
+    said, contents = to_message(measurement)
+    assert from_message(json.loads(json.dumps(said)), contents) == measurement
+    with pytest.raises(ValueError, match="shorter"):
+        from_message(said, contents[:1])

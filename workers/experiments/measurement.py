@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from workers.experiments.lifecycle import Outcome
@@ -79,4 +79,30 @@ def as_curves(points: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> 
     return tuple(
         Curve(name=name, steps=tuple(map(int, steps)), values=tuple(map(float, values)))
         for name, (steps, values) in points.items()
+    )
+
+
+def to_message(measurement: Measurement) -> tuple[dict[str, Any], list[bytes]]:
+    """Return a measurement as JSON values, NaN and infinity among them, and the contents of its artifacts."""
+    said = {
+        "outcome": str(measurement.outcome),
+        "stopped_at_step": measurement.stopped_at_step,
+        "curves": [asdict(curve) for curve in measurement.curves],
+        "fingerprint": dict(measurement.fingerprint),
+        "artifacts": [{"name": each.name, "media_type": each.media_type} for each in measurement.artifacts],
+    }
+    return said, [artifact.content for artifact in measurement.artifacts]
+
+
+def from_message(said: Mapping[str, Any], contents: Sequence[bytes]) -> Measurement:
+    """Return the measurement of a message; raise KeyError, TypeError or ValueError for a malformed one."""
+    artifacts = zip(said["artifacts"], contents, strict=True)
+    return Measurement(
+        outcome=Outcome(said["outcome"]),
+        stopped_at_step=said["stopped_at_step"],
+        curves=as_curves({curve["name"]: (curve["steps"], curve["values"]) for curve in said["curves"]}),
+        artifacts=tuple(
+            Artifact(name=each["name"], media_type=each["media_type"], content=content) for each, content in artifacts
+        ),
+        fingerprint=said["fingerprint"],
     )

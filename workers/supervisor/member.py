@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 
 from workers.database.values import Claimed, Progress, Report
-from workers.experiments.lifecycle import Outcome, StatusReason
-from workers.experiments.measurement import Artifact, Curve, Measurement
-from workers.supervisor.runner_process import Frame
+from workers.experiments.lifecycle import StatusReason
+from workers.experiments.measurement import as_curves
 
 
 @dataclass(kw_only=True)
@@ -28,30 +27,8 @@ def deadline_of(claimed: Claimed, begun: float) -> float | None:
 
 def report_of(member: Member) -> Report:
     """Return what is new about the member."""
-    curves = tuple(
-        Curve(name=name, steps=tuple(steps), values=tuple(values)) for name, (steps, values) in member.points.items()
-    )
+    curves = as_curves(member.points)
     return Report(id=member.claimed.id, fence=member.claimed.fence, progress=member.progress, curves=curves)
-
-
-def measurement_of(frame: Frame) -> Measurement:
-    """Return the result that a frame brings; raise KeyError, TypeError or ValueError for a malformed one."""
-    said = frame.header["measurement"]
-    curves = tuple(
-        Curve(name=curve["name"], steps=tuple(curve["steps"]), values=tuple(map(float, curve["values"])))
-        for curve in said["curves"]
-    )
-    artifacts = tuple(
-        Artifact(name=artifact["name"], media_type=artifact["media_type"], content=content)
-        for artifact, content in zip(said["artifacts"], frame.blobs, strict=True)
-    )
-    return Measurement(
-        outcome=Outcome(said["outcome"]),
-        stopped_at_step=said["stopped_at_step"],
-        curves=curves,
-        artifacts=artifacts,
-        fingerprint=said["fingerprint"],
-    )
 
 
 def reason_of(text: object) -> StatusReason:

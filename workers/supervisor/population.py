@@ -13,8 +13,9 @@ from workers.database import results
 from workers.database.session import Database
 from workers.database.values import Claim, Claimed, Progress
 from workers.experiments.lifecycle import StatusReason
+from workers.experiments.measurement import from_message
 from workers.supervisor.durable import brief, is_passing, now, until_written
-from workers.supervisor.member import Member, deadline_of, measurement_of, reason_of, report_of
+from workers.supervisor.member import Member, deadline_of, reason_of, report_of
 from workers.supervisor.runner_process import Frame, RunnerGoneError, RunnerProcess
 
 TICK_SECONDS = 0.1  # how soon a request to stop is seen
@@ -146,7 +147,7 @@ class Population:
             return
         claimed = member.claimed
         try:
-            measurement = measurement_of(frame)
+            measurement = from_message(frame.header["measurement"], frame.blobs)
             held = self._write(lambda session: results.finish(session, claimed.id, claimed.fence, measurement, now()))
         except (SQLAlchemyError, KeyError, TypeError, ValueError) as error:
             log.exception("result cannot be stored", extra={"experiment": claimed.id})
