@@ -41,12 +41,24 @@ def test_once_ends_with_the_result_and_leaves_no_process(tmp_path: Path, example
 
 
 @pytest.mark.timeout(180)
-def test_once_exits_1_when_the_example_fails_its_checks(tmp_path: Path) -> None:
-    """Caught mutation: the exit code fixed to 0."""
+def test_once_exits_1_when_the_example_fails(tmp_path: Path) -> None:
+    """Accepted, then without a value at half of its samples. Caught mutation: the exit code fixed to 0."""
+    path = tmp_path / "without-value.json"
+    target = {"kind": "expression", "expression": "log(x)", "domain": {"x": [-1, 1]}}
+    path.write_text(json.dumps({"spec": {**SMALL["spec"], "target": target}}))
+    service = Service(tmp_path / "home", "--example", str(path), "--once")
+    assert service.process.wait(timeout=90) == 1, service.log.read_text()
+    assert "failed" in service.log.read_text()
+    assert service.await_nobody() == []
+
+
+@pytest.mark.timeout(180)
+def test_once_exits_1_when_the_example_is_refused(tmp_path: Path) -> None:
+    """Caught mutation: a refusal that is printed and exits with 0."""
     path = tmp_path / "wrong.json"
     path.write_text(json.dumps({"spec": {**SMALL["spec"], "architecture": {"kind": "mlpp"}}}))
     service = Service(tmp_path / "home", "--example", str(path), "--once")
-    assert service.process.wait(timeout=90) != 0
+    assert service.process.wait(timeout=90) == 1
     assert "mlp" in service.log.read_text()
     assert service.await_nobody() == []
 
