@@ -50,7 +50,10 @@ def weights(client: httpx.Client, identifier: str) -> str:
 
 
 def test_the_same_spec_gives_the_same_bits_alone_and_among_thirty_others(client: httpx.Client) -> None:
-    """Caught mutation: a layout boundary of 1 element in place of 64, or a seed taken from the position."""
+    """Caught mutation: initial weights that depend on the slot.
+
+    A boundary of 1 element moves no bit of this spec; tests/engine/test_batch_invariance.py has the cases it moves.
+    """
     alone = finished(client, post(client, SPEC)["id"])
     again = finished(client, post(client, SPEC)["id"])
     # A long one keeps the worker busy until it is cancelled, so that the others meet in the queue.
@@ -86,7 +89,7 @@ def test_the_weights_give_the_reported_error_in_plain_torch(client: httpx.Client
 
 
 def test_a_prediction_comes_with_truth_and_error_while_a_population_trains(client: httpx.Client) -> None:
-    """Caught mutation: predictions answered by the training worker wait for the long experiment."""
+    """Caught mutation: no inference worker, so that nobody answers while the training worker is busy."""
     experiment = finished(client, post(client, SPEC)["id"])
     long = post(client, {**SPEC, "training": {**SPEC["training"], "steps": 200_000}})
     reply = client.post(f"/v1/experiments/{experiment['id']}/predictions", json={"inputs": [[0.0], [0.25]]})
