@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -69,6 +69,28 @@ class Service:
             time.sleep(0.1)
         return [" ".join(process.cmdline()) for process in alive]
 
+    def clear(self) -> None:
+        """Kill whatever is left, so that a test that failed leaves nothing either."""
+        self.process.kill()
+        self.process.wait()
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Service]]:
+    """Start services that are cleared away after the test, whatever came of it."""
+    started: list[Service] = []
+
+    def begin(home: Path, *options: str, environment: dict[str, str] | None = None) -> Service:
+        started.append(Service(home, *options, environment=environment))
+        return started[-1]
+
+    yield begin
+    for service in started:
+        service.clear()
+
 
 @pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
@@ -79,9 +101,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield running
     finally:
         running.process.terminate()
-        running.process.wait(timeout=40)
-        for process in running.processes():
-            process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.process.wait(timeout=40)
+        running.clear()
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.conftest import Service
 
+Start = Callable[..., Service]
 pytestmark = pytest.mark.end_to_end
 SMALL = {
     "spec": {
@@ -30,9 +32,9 @@ def example(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(180)
-def test_once_ends_with_the_result_and_leaves_no_process(tmp_path: Path, example: Path) -> None:
+def test_once_ends_with_the_result_and_leaves_no_process(tmp_path: Path, start: Start, example: Path) -> None:
     """Caught mutation: children not stopped (`Stack.stop` returning early) leave processes of this home."""
-    service = Service(tmp_path / "home", "--example", str(example), "--once")
+    service = start(tmp_path / "home", "--example", str(example), "--once")
     assert service.process.wait(timeout=90) == 0, service.log.read_text()
     printed = service.log.read_text()
     assert "succeeded" in printed
@@ -41,44 +43,44 @@ def test_once_ends_with_the_result_and_leaves_no_process(tmp_path: Path, example
 
 
 @pytest.mark.timeout(180)
-def test_once_exits_1_when_the_example_fails(tmp_path: Path) -> None:
+def test_once_exits_1_when_the_example_fails(tmp_path: Path, start: Start) -> None:
     """Accepted, then without a value at half of its samples. Caught mutation: the exit code fixed to 0."""
     path = tmp_path / "without-value.json"
     target = {"kind": "expression", "expression": "log(x)", "domain": {"x": [-1, 1]}}
     path.write_text(json.dumps({"spec": {**SMALL["spec"], "target": target}}))
-    service = Service(tmp_path / "home", "--example", str(path), "--once")
+    service = start(tmp_path / "home", "--example", str(path), "--once")
     assert service.process.wait(timeout=90) == 1, service.log.read_text()
     assert "failed" in service.log.read_text()
     assert service.await_nobody() == []
 
 
 @pytest.mark.timeout(180)
-def test_once_exits_1_when_the_example_is_refused(tmp_path: Path) -> None:
+def test_once_exits_1_when_the_example_is_refused(tmp_path: Path, start: Start) -> None:
     """Caught mutation: a refusal that is printed and exits with 0."""
     path = tmp_path / "wrong.json"
     path.write_text(json.dumps({"spec": {**SMALL["spec"], "architecture": {"kind": "mlpp"}}}))
-    service = Service(tmp_path / "home", "--example", str(path), "--once")
+    service = start(tmp_path / "home", "--example", str(path), "--once")
     assert service.process.wait(timeout=90) == 1
     assert "mlp" in service.log.read_text()
     assert service.await_nobody() == []
 
 
 @pytest.mark.timeout(180)
-def test_ctrl_c_stops_everything_and_a_killed_start_is_cleared_by_the_next(tmp_path: Path) -> None:
+def test_ctrl_c_stops_everything_and_a_killed_start_is_cleared_by_the_next(tmp_path: Path, start: Start) -> None:
     """Caught mutation: `stop_leftovers` not called leaves the first start's processes beside the second's."""
-    first = Service(tmp_path / "home")
+    first = start(tmp_path / "home")
     first.await_url()
     os.kill(first.process.pid, signal.SIGKILL)
     first.process.wait()
     orphans = {process.pid for process in first.processes()}
     assert len(orphans) >= 4  # broker, API, two workers
 
-    second = Service(tmp_path / "home")
+    second = start(tmp_path / "home")
     second.await_url()
     assert "left running by an earlier start" in second.log.read_text()
     assert orphans.isdisjoint(process.pid for process in second.processes())
 
-    third = Service(tmp_path / "home")
+    third = start(tmp_path / "home")
     assert third.process.wait(timeout=30) == 1
     assert "is in use by process" in third.log.read_text()
 
@@ -88,19 +90,19 @@ def test_ctrl_c_stops_everything_and_a_killed_start_is_cleared_by_the_next(tmp_p
 
 
 @pytest.mark.timeout(180)
-def test_a_component_that_does_not_import_stops_the_start_and_is_named(tmp_path: Path) -> None:
+def test_a_component_that_does_not_import_stops_the_start_and_is_named(tmp_path: Path, start: Start) -> None:
     """Caught mutation: `import_folder` swallowing the exception."""
     folder = tmp_path / "components"
     folder.mkdir()
     (folder / "broken.py").write_text("import nothing_of_this_name\n")
-    service = Service(tmp_path / "home", environment={"WHYDEEP_COMPONENTS": str(folder)})
+    service = start(tmp_path / "home", environment={"WHYDEEP_COMPONENTS": str(folder)})
     assert service.process.wait(timeout=30) == 1
     assert "broken.py" in service.log.read_text()
 
 
 @pytest.mark.timeout(180)
-def test_the_address_asked_for_is_one_that_the_api_answers_to(tmp_path: Path, example: Path) -> None:
+def test_the_address_asked_for_is_one_that_the_api_answers_to(tmp_path: Path, start: Start, example: Path) -> None:
     """Caught mutation: --host not passed on, so that the API refuses its own address as a foreign Host."""
-    service = Service(tmp_path / "home", "--host", "127.0.0.2", "--example", str(example), "--once")
+    service = start(tmp_path / "home", "--host", "127.0.0.2", "--example", str(example), "--once")
     assert service.process.wait(timeout=90) == 0, service.log.read_text()
     assert "http://127.0.0.2:" in service.log.read_text()
