@@ -55,7 +55,9 @@ class Service:
         return found
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        return process.environ().get("WHYDEEP_HOME") == str(self.home)
+        # The broker writes its title over its environment, but the title names its socket under home.
+        in_title = f"{self.home}/" in " ".join(process.cmdline())
+        return in_title or process.environ().get("WHYDEEP_HOME") == str(self.home)
 
     def _is_orphan(self, process: psutil.Process) -> bool:
         # A runner inherits no variable of ours.
