@@ -16,6 +16,7 @@ from workers.catalogue.kinds import (
     Target,
     architectures,
     datasets,
+    losses,
     registry_of,
     targets,
 )
@@ -185,13 +186,20 @@ def subject(architecture: Any, dataset: Dataset, target: Target | None) -> Subje
     module = architecture.module(sizes.inputs, sizes.outputs).double()
     module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
     parts = ("train_loss", "validation_loss", "test_loss", "train_accuracy", "test_accuracy", "test_l2_error")
+    split = dataset.split(target, 0)
     return Subject(
         predict=lambda x: np.asarray(module(torch.from_numpy(np.array(x))).detach().numpy()),
         truth=target.function(0) if target else None,
         box=tuple(target.box.values()) if target else None,
-        split=dataset.split(target, 0),
+        split=split,
         stack=architecture.stack(sizes.inputs, sizes.outputs),
         state=state,
         curves={name: ([0, 10], [1.0, 0.5]) for name in parts},
         seed=0,
+        architecture=architecture,
+        inputs=sizes.inputs,
+        outputs=sizes.outputs,
+        dtype="float64",
+        scaling=split.scaling,
+        loss=losses.get("cross-entropy" if split.task is Task.CLASSIFICATION else "mse")(),
     )

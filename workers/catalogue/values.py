@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from workers.catalogue.kinds import Architecture, Loss
+
     Floats = NDArray[np.float64]
     State = dict[str, NDArray[Any]]
 
@@ -87,7 +89,8 @@ class Subject:
 
     `predict` maps (n, d) to (n, m) in the units of the data, float64. `truth` is the target function
     without noise, or None where only samples exist. `box` is the target's domain, one (low, high) per input.
-    `curves` maps a metric's name to its (steps, values).
+    `curves` maps a metric's name to its (steps, values). `architecture`, `inputs`, `outputs`, `dtype`, `scaling`
+    and the float64 `state` are the model itself, which a probe may build again; `loss` is what was minimised.
     """
 
     predict: "Callable[[Floats], Floats]"
@@ -98,6 +101,12 @@ class Subject:
     state: "State"
     curves: "Mapping[str, tuple[list[int], list[float]]]"
     seed: int
+    architecture: "Architecture"
+    inputs: int
+    outputs: int
+    dtype: str
+    scaling: Scaling
+    loss: "Loss"
 
 
 @dataclass(frozen=True, kw_only=True)

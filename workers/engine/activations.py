@@ -35,6 +35,12 @@ def _tanh(z: Tensor, out: Tensor) -> None:
 
 
 ACTIVATIONS: dict[str, Activation] = {
+    "identity": Activation(
+        function=lambda z: z,
+        apply=lambda z, out: out if out is z else out.copy_(z),
+        backward=lambda delta, z, out: delta,
+        from_output=True,
+    ),
     "relu": Activation(
         function=functional.relu,
         apply=lambda z, out: torch.clamp_min(z, 0, out=out),

@@ -24,6 +24,12 @@ def subject_of(spec: Approximation, model: Model, split: Split, curves: Curves) 
         state=_float64(model.state),
         curves=curves,
         seed=spec.seed,
+        architecture=architecture,
+        inputs=model.inputs,
+        outputs=model.outputs,
+        dtype=model.dtype,
+        scaling=model.scaling,
+        loss=spec.loss,
     )
 
 
