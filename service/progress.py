@@ -15,7 +15,7 @@ def progress_of(context: Context, view: ExperimentView) -> dict[str, Any]:
     with context.database.read() as session:
         queued = view.status is Status.QUEUED
         ahead = queries.jobs_ahead(session, view) if queued else 0
-        waiting_for = _waiting_for(view, queries.live_queues(session, now)) if queued else "none"
+        waiting_for = _waiting_for(view, queries.has_taker(session, view, now)) if queued else "none"
     # Of a failed or cancelled one it tells where; of a succeeded one, the last report before the end.
     shown = None if view.status in (Status.QUEUED, Status.SUCCEEDED) else view.progress
     return {
@@ -30,8 +30,8 @@ def progress_of(context: Context, view: ExperimentView) -> dict[str, Any]:
     }
 
 
-def _waiting_for(view: ExperimentView, live: set[str]) -> str:
-    if view.queue in live:
+def _waiting_for(view: ExperimentView, has_taker: bool) -> str:
+    if has_taker:
         return "capacity"
     return "gpu_worker" if view.queue == "gpu" else "matching_worker"
 

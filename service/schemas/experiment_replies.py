@@ -142,7 +142,8 @@ class ProgressReply(Schema):
     jobs_ahead = shown(fields.Integer, "queued experiments that come first")
     waiting_for = shown(
         Plain,
-        "what a queued experiment lacks",
+        "what a queued experiment lacks; matching_worker: none that lives serves its queue, or none that can "
+        "compile, which the back end `compiled` needs",
         {"type": "string", "enum": ["none", "capacity", "gpu_worker", "matching_worker"]},
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workers.catalogue.grid_networks import GridNetwork
 from workers.catalogue.kinds import (
     REGISTRIES,
     Component,
@@ -148,6 +149,8 @@ def some_split(dataset: Dataset, seed: int = 0) -> Split:
 def sizes_for(architecture: Any) -> tuple[DataSizes, Task]:
     """Return sizes of small data that the architecture serves."""
     shapes = [(1, 1), (2, 1), (3, 2), (8, 1), (64, 10)]
+    if isinstance(architecture, GridNetwork):
+        shapes.reverse()  # an image of one position would test little
     for task in Task:
         for inputs, outputs in shapes:
             sizes = DataSizes(inputs=inputs, outputs=outputs, train=40, validation=10, test=10)
@@ -166,10 +169,11 @@ def samples(sizes: DataSizes, task: Task) -> Samples:
 
 
 def subject_for(probe: Probe) -> Subject:
-    """Return a model that the probe can look at: a relu network at a sine, or a tree at the digits."""
+    """Return a model that the probe can look at: a relu network at a sine or wines, a convolutional one at digits."""
     cases: list[tuple[Network | Estimator, Dataset, Target | None]] = [
         (architectures.get("mlp")(width=8, depth=1), datasets.get("sampled")(train_size=50), some_target()),
         (architectures.get("mlp")(width=8, depth=1), datasets.get("wine")(), None),
+        (architectures.get("cnn")(channels=4), datasets.get("digits")(), None),
     ]
     for architecture, dataset, target in cases:
         if not list(probe.misfits(dataset.sizes(target), dataset.task, architecture, target)):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workers.catalogue.architectures.mlp import Initialisation
+from workers.catalogue.initialisation import Initialisation
 from workers.catalogue.kinds import Architecture, architectures
 from workers.catalogue.problems import InvalidError
 from workers.experiments.codec import decode_component

@@ -16,7 +16,7 @@ from workers.experiments.lifecycle import Outcome, Status, StatusReason
 from workers.experiments.measurement import Artifact, Curve, Measurement
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
-CPU = Abilities(queue="cpu", spec_version=1, fingerprint={"device": "cpu", "threads": 1})
+CPU = Abilities(queue="cpu", spec_version=1, fingerprint={"device": "cpu", "threads": 1, "kernel": "abc"})
 
 
 def identity(worker_id: str = "wrk_a", queue: str = "cpu") -> WorkerIdentity:

@@ -112,6 +112,28 @@ def test_a_worker_takes_only_what_it_can_run(scene: Scene, abilities: Abilities)
     assert ids(scene.claim()) == [experiment_id]
 
 
+def test_a_worker_without_a_compiler_leaves_compiled_work_to_others(scene: Scene) -> None:
+    """Caught when mutated: the condition dropped from the claim; the ability not written to the worker's row."""
+    plain = Abilities(queue="cpu", spec_version=1, fingerprint={"kernel": None})
+    compiled, written = (scene.submit(spec=spec_json(training={"steps": steps})) for steps in (200, 199))
+    assert ids(scene.claim("wrk_b", plain)) == [written] and scene.claim("wrk_b", plain) is None
+    view = scene.view(compiled)
+    assert not scene.read(queries.has_taker, view, scene.now)
+    assert ids(scene.claim("wrk_a")) == [compiled]
+    assert scene.read(queries.has_taker, view, scene.now)
+
+
+@pytest.mark.parametrize(("backend", "taken"), [("compiled", 2), ("written", 3)])
+def test_only_where_few_cost_as_much_as_many_a_worker_takes_more_than_its_share(
+    scene: Scene, backend: str, taken: int
+) -> None:
+    """Three queued, two idle workers. Caught when mutated: the least number taken for every back end."""
+    scene.write(claims.register_worker, identity("wrk_b"), scene.tick())
+    for _ in range(3):
+        scene.submit(spec=spec_json(backend=backend))
+    assert len(ids(scene.claim("wrk_a"))) == taken
+
+
 def test_gpu_work_waits_for_a_gpu_worker(scene: Scene) -> None:
     """Caught when mutated: device cuda not sent to the gpu queue."""
     experiment_id = scene.submit(spec=spec_json(device="cuda"))
@@ -175,13 +197,13 @@ def test_a_beat_shows_life_until_the_lease_is_gone(scene: Scene) -> None:
 
 def test_workers_come_and_go(scene: Scene) -> None:
     """Caught when mutated: a worker with a lease forgotten; a lost one counted as live."""
-    scene.submit()
+    view = scene.view(scene.submit())
     claim = scene.claim()
     assert claim is not None
     scene.write(claims.forget_worker, "wrk_a")
     assert scene.write(claims.touch_worker, "wrk_a", scene.tick()) is True
-    assert scene.read(queries.live_queues, scene.now) == {"cpu"}
-    assert scene.read(queries.live_queues, scene.now + timedelta(seconds=31)) == set()
+    assert scene.read(queries.has_taker, view, scene.now)
+    assert not scene.read(queries.has_taker, view, scene.now + timedelta(seconds=31))
     scene.finish(claim.experiments[0])
     scene.write(claims.close_lease, claim.lease_id)
     scene.write(claims.forget_worker, "wrk_a")
@@ -195,7 +217,9 @@ def test_a_worker_on_another_fingerprint_starts_without_the_points_of_the_last(s
     scene.write(results.record, [report])
     for fence, threads in ((1, 1), (2, 2)):
         scene.write(results.requeue, held.id, fence, refund=True, ending="released", now=scene.tick())
-        scene.claim(abilities=Abilities(queue="cpu", spec_version=1, fingerprint={"device": "cpu", "threads": threads}))
+        scene.claim(
+            abilities=Abilities(queue="cpu", spec_version=1, fingerprint={**CPU.fingerprint, "threads": threads})
+        )
         left = scene.read(queries.curves_of, held.id)
         assert bool(left) is (threads == 1)
     assert scene.view(held.id).metrics == {}

@@ -10,10 +10,9 @@ from tests.engine.populations import Recorder, alone, content, curve, run, spec
 from workers.catalogue.datasets.sampled import Sampled
 from workers.catalogue.probes.generalization_gap import GeneralizationGap
 from workers.catalogue.values import Reading, Split, Subject
-from workers.engine import population
+from workers.engine import programs
 from workers.engine.population import Job, run_population
 from workers.engine.written import DenseProgram
-from workers.experiments import shape
 from workers.experiments.codec import decode
 from workers.experiments.lifecycle import StatusReason
 
@@ -91,7 +90,7 @@ def test_the_members_of_a_chunk_that_breaks_run_again_one_by_one(
             raise error
         step(self, *arguments)
 
-    monkeypatch.setattr(population, "_most_slots", lambda spec: 4)
+    monkeypatch.setattr(programs, "chunk_slots", lambda *shape: 4)
     expected = alone(spec(1))
     monkeypatch.setattr(DenseProgram, "step", breaking)
     heard = run({"a": spec(1), "b": spec(2), "c": spec(3)})
@@ -127,8 +126,8 @@ def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_cancelled_job_is_given_up_wherever_it_is() -> None:
     """One trains, one waits for its turn, one is to be probed; catches a word too few or too many."""
     specs = {
-        "trains": spec(1, training={"steps": 100_000}),
-        "probed": spec(2, probes=GAP, training={"steps": 1000}),
+        "trains": spec(1, training={"steps": 100_000}, backend="written"),
+        "probed": spec(2, probes=GAP, training={"steps": 1000}, backend="written"),
         "waits": SIMULATION,
         "kept": spec(3),
     }
@@ -167,15 +166,14 @@ def test_another_experiments_model_is_measured_again() -> None:
     assert heard.failed["lost"][0] is StatusReason.INVALID
 
 
-def test_any_other_network_trains_by_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same network declared as no stack: equal in float64 up to rounding, and bit for bit beside others."""
+def test_every_network_trains_by_the_loop_too() -> None:
+    """Equal to the written back end in float64 up to rounding, and bit for bit beside others."""
     written = alone(spec(1, dtype="float64"))
-    for module in (shape, population):
-        monkeypatch.setattr(module, "dense_stack", lambda spec: None)
-    looped = alone(spec(1, dtype="float64"))
+    looped = alone(spec(1, dtype="float64", backend="loop"))
     assert looped.fingerprint["backend"] == "loop"
     assert curve(looped, "test_loss").values == pytest.approx(curve(written, "test_loss").values, rel=1e-9)
-    beside = run({"other": spec(2, dtype="float64"), "same": spec(1, dtype="float64")}).finished["same"]
+    specs = {name: spec(seed, dtype="float64", backend="loop") for name, seed in (("other", 2), ("same", 1))}
+    beside = run(specs).finished["same"]
     assert repr(beside) == repr(looped)
 
 

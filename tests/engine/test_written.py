@@ -22,7 +22,7 @@ from workers.engine.course import Course
 from workers.engine.layers import DenseNetwork
 from workers.engine.loop import ModuleProgram
 from workers.engine.material import Draws
-from workers.engine.population import _program
+from workers.engine.programs import program_of
 from workers.engine.reports import Bulletin
 from workers.engine.written import DenseProgram, dense_layout
 from workers.experiments.spec import Approximation
@@ -127,7 +127,7 @@ def module_program(course: Course, slots: int) -> ModuleProgram:
 def test_the_written_back_end_trains_as_the_loop_does(change: Callable[..., Approximation]) -> None:
     """Catches batches, rates or initial weights that differ between back ends; 50 steps in float64."""
     experiment = change(5, dtype="float64")
-    written, curves = ending_weights(experiment, _program, 2)
+    written, curves = ending_weights(experiment, program_of, 2)
     looped, others = ending_weights(experiment, module_program, 1)
     assert np.max(np.abs(written - looped)) < 1e-9 * np.max(np.abs(looped))
     for name, (steps, values) in curves.items():
@@ -137,7 +137,7 @@ def test_the_written_back_end_trains_as_the_loop_does(change: Callable[..., Appr
 
 def test_the_comparison_sees_another_rate() -> None:
     """The negative control of the comparison above."""
-    written, _ = ending_weights(spec(5, dtype="float64"), _program, 2)
+    written, _ = ending_weights(spec(5, dtype="float64"), program_of, 2)
     other = spec(5, dtype="float64", training={"optimizer": {"kind": "adam", "learning_rate": 0.0010001}})
     looped, _ = ending_weights(other, module_program, 1)
     assert np.max(np.abs(written - looped)) > 1e-9 * np.max(np.abs(looped))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.experiments.specs import SINE, changed, without
+from workers.catalogue.problems import InvalidError
 from workers.catalogue.values import DenseStack
 from workers.experiments.codec import decode
 from workers.experiments.shape import backend_of, chunk_slots, device_of, estimate, shape_key
@@ -22,7 +23,7 @@ OUT: list[tuple[str, Any]] = [
     ("training.optimizer.learning_rate", 0.1),
     ("training.optimizer.beta2", 0.9),
     ("training.schedule", "constant"),
-    ("training.steps", 77),
+    ("training.steps", 777),
     ("training.evaluate_every", 7),
     ("training.early_stopping", {"patience": 3}),
     ("training.snapshots", 2),
@@ -45,6 +46,7 @@ IN: list[tuple[str, Any]] = [
     ("dataset.validation_size", 100),
     ("dtype", "float64"),
     ("device", "cuda"),
+    ("backend", "written"),
 ]
 
 
@@ -84,7 +86,12 @@ def test_full_batches_share_their_training_size() -> None:
 @pytest.mark.parametrize(
     ("value", "backend"),
     [
-        (SINE, "written"),
+        (SINE, "compiled"),
+        (changed("training.steps", 199), "written"),
+        (changed("device", "cuda"), "written"),
+        (changed("architecture.activation", "gelu"), "written"),
+        (changed("backend", "loop"), "loop"),
+        (changed("backend", "compiled", changed("training.steps", 1)), "compiled"),
         (changed("training", None), "measure"),
         (changed("training", {"kind": "fit"}, changed("architecture", {"kind": "polynomial"})), "fit"),
         ({"type": "simulation", "simulation": {"kind": "goe-eigenvalues"}}, "simulation"),
@@ -94,6 +101,23 @@ def test_full_batches_share_their_training_size() -> None:
 def test_the_back_end_follows_from_the_spec(value: dict[str, Any], backend: str) -> None:
     """Mutation: fit for every untrained model."""
     assert backend_of(decode(value)) == backend and key(value).startswith(f"{backend}-")
+
+
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        (changed("backend", "compiled", changed("device", "cuda")), '"written" or "loop"'),
+        (changed("backend", "compiled", changed("architecture.activation", "sine")), '"written" or "loop"'),
+        (changed("backend", "vmap"), '"compiled" or "written" or "loop"'),
+        (changed("backend", "loop", changed("training", None)), "leave it out"),
+    ],
+)
+def test_a_back_end_that_cannot_train_the_network_is_refused(value: dict[str, Any], remedy: str) -> None:
+    """Mutation: take the back end unchecked."""
+    with pytest.raises(InvalidError) as caught:
+        decode(value)
+    assert [problem.pointer for problem in caught.value.problems] == ["/backend"]
+    assert remedy in caught.value.problems[0].detail
 
 
 def test_auto_is_the_cpu_on_every_machine() -> None:

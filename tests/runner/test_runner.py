@@ -128,7 +128,7 @@ def test_a_population_is_trained_and_predicts(client: Client) -> None:
     assert ends["wrong"][0]["reason"] == "invalid" and "/dataset: is required" in ends["wrong"][0]["detail"]
     measurement, blobs = ends["a"][0]["measurement"], ends["a"][1]
     assert measurement["outcome"] == "completed" and measurement["stopped_at_step"] is None
-    assert measurement["fingerprint"]["backend"] == "written"
+    assert measurement["fingerprint"]["backend"] == "compiled"
     names = [artifact["name"] for artifact in measurement["artifacts"]]
     assert names == ["model.safetensors", "predictions.npz", "manifest.json"] and len(blobs) == 3
     client.send({"do": "predict", "id": "q", "spec": SPEC, "inputs": [[0.25], [0.5]]}, blobs[0])

@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 SHORT = {"poll_seconds": 0.2, "beat_seconds": 0.3, "lease_seconds": 3.0, "fence_seconds": 2.0, "report_seconds": 0.1}
 
 
-def spec(*, seed: int = 0, steps: int = 300, width: int = 8) -> dict[str, Any]:
-    """Return a small approximation as JSON values."""
+def spec(*, seed: int = 0, steps: int = 300, width: int = 8, backend: str = "auto") -> dict[str, Any]:
+    """Return a small approximation as JSON values; those of the written back end are claimed several at a time."""
     evaluate_every = max(100, steps // 1000)
     return {
         "type": "approximation",
@@ -35,6 +35,7 @@ def spec(*, seed: int = 0, steps: int = 300, width: int = 8) -> dict[str, Any]:
         "architecture": {"kind": "mlp", "width": width, "depth": 1},
         "training": {"kind": "gradient", "steps": steps, "batch_size": 16, "evaluate_every": evaluate_every},
         "seed": seed,
+        "backend": backend,
     }
 
 

@@ -46,7 +46,7 @@ def test_a_worker_that_is_told_to_leave_gives_back_its_rows_with_their_attempt(
     laboratory: Laboratory, ask: signal.Signals
 ) -> None:
     """Catches an exit that waits for the end of training, and a deployment that spends attempts."""
-    ids = laboratory.submit(spec(steps=LONG), spec(seed=1, steps=LONG))
+    ids = laboratory.submit(*(spec(seed=seed, steps=LONG, backend="written") for seed in range(2)))
     laboratory.wait_for_progress(ids[0])
     leaving = laboratory.owner(ids[0])
     (runner,) = leaving.runners()
@@ -64,7 +64,7 @@ def test_a_worker_that_is_told_to_leave_gives_back_its_rows_with_their_attempt(
 
 def test_a_killed_worker_leaves_no_runner_and_another_gives_the_same_bits(laboratory: Laboratory) -> None:
     """Catches a runner that outlives its worker, rows that nobody takes back, and a rerun with other bits."""
-    specs = [spec(seed=seed, steps=STEPS) for seed in range(3)]
+    specs = [spec(seed=seed, steps=STEPS, backend="written") for seed in range(3)]
     ids = laboratory.submit(*specs)
     laboratory.wait_for_progress(ids[0])
     killed = laboratory.owner(ids[0])

@@ -62,7 +62,9 @@ def claimed_by(database: Database, worker: WorkerIdentity) -> Claim:
         project_id = queries.ensure_project(session)
         submissions.submit(session, NewExperiment(spec=decode(spec())), project_id=project_id, now=now)
         claims.register_worker(session, worker, now)
-        claim = claims.claim(session, worker.id, Abilities(queue="cpu", spec_version=SPEC_VERSION, fingerprint={}), now)
+        claim = claims.claim(
+            session, worker.id, Abilities(queue="cpu", spec_version=SPEC_VERSION, fingerprint={"kernel": "k"}), now
+        )
     assert claim is not None
     return claim
 

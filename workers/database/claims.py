@@ -19,6 +19,7 @@ from workers.database.transitions import Moved, add_events, stands_in
 from workers.database.values import Abilities, Claim, Claimed, ModelSource, WorkerIdentity
 from workers.experiments.lifecycle import Status, sources_of
 from workers.experiments.measurement import MODEL
+from workers.experiments.shape import COMPILED, is_stacked
 
 Row = ExperimentRow
 SEEN_SECONDS = 30.0  # a worker seen within so long counts as alive where work is shared out; safety rests on leases
@@ -49,9 +50,11 @@ def claim(
 ) -> Claim | None:
     """Take the first experiment in line and others of its shape, and return them; None when none can be taken.
 
-    Of the others, this worker's share among the idle ones, but at least `least` and at most `most` in all.
+    Of the others, this worker's share among the idle ones, but at most `most` in all, and at least `least` where
+    few cost as much as many.
     A suspect of a crash comes alone.
     """
+    _note_compiler(session, worker_id, abilities)
     able = _claimable(abilities, now)
     first = session.execute(
         select(Row.id, Row.shape_key, Row.alone).where(able).order_by(*LINE).limit(1).with_for_update(skip_locked=True)
@@ -59,8 +62,9 @@ def claim(
     if first is None:
         return None
     alike = and_(able, Row.shape_key == first.shape_key, Row.alone.is_(False))
+    fewest = least if is_stacked(first.shape_key) else 1
     mine, size = (
-        (Row.id == first.id, 1) if first.alone else (alike, _share(session, alike, abilities, now, least, most))
+        (Row.id == first.id, 1) if first.alone else (alike, _share(session, alike, abilities, now, fewest, most))
     )
     lease_id = new_id("lse")
     session.execute(insert(LeaseRow), [{"id": lease_id, "worker_id": worker_id, "beat": 0, "created_at": now}])
@@ -95,7 +99,14 @@ def _claimable(abilities: Abilities, now: datetime) -> ColumnElement[bool]:
         Row.queue == abilities.queue,
         Row.spec_version <= abilities.spec_version,
         or_(Row.queue_deadline.is_(None), Row.queue_deadline > now),
+        *([] if abilities.compiles else [~Row.shape_key.startswith(COMPILED)]),
     )
+
+
+def _note_compiler(session: Session, worker_id: str, abilities: Abilities) -> None:
+    """Make known what the worker's runner found out about itself."""
+    outdated = and_(WorkerRow.id == worker_id, WorkerRow.compiles != abilities.compiles)
+    session.execute(update(WorkerRow).where(outdated).values(compiles=abilities.compiles))
 
 
 def _share(

@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -56,6 +57,7 @@ class WorkerRow(Base):
     queue: Mapped[str] = mapped_column(String(16))
     registered_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    compiles: Mapped[bool] = mapped_column(default=False, server_default=false())  # has the compiled back end
 
 
 class LeaseRow(Base):

@@ -25,6 +25,7 @@ from workers.database.transitions import stands_in
 from workers.database.values import ArtifactView, AttemptView, EventView, ExperimentView, Page
 from workers.database.views import attempt_view, experiment_views
 from workers.experiments.lifecycle import Status
+from workers.experiments.shape import needs_compiler
 
 __all__ = [
     "artifact",
@@ -35,9 +36,9 @@ __all__ = [
     "ensure_project",
     "events_of",
     "experiment",
+    "has_taker",
     "jobs_ahead",
     "list_experiments",
-    "live_queues",
     "metrics_of",
     "named_content",
     "version_of",
@@ -125,9 +126,12 @@ def jobs_ahead(session: Session, view: ExperimentView) -> int:
     return session.execute(ahead).scalar_one()
 
 
-def live_queues(session: Session, now: datetime) -> set[str]:
-    """Return the queues that have a worker which was seen lately."""
-    return set(session.scalars(select(WorkerRow.queue).where(live_workers(now)).distinct()))
+def has_taker(session: Session, view: ExperimentView, now: datetime) -> bool:
+    """Say whether a worker that was seen lately can run the experiment."""
+    able = and_(live_workers(now), WorkerRow.queue == view.queue)
+    if needs_compiler(view.shape_key):
+        able = and_(able, WorkerRow.compiles)
+    return bool(session.scalar(select(exists().where(able))))
 
 
 def ensure_project(session: Session, name: str = "default") -> str:

@@ -143,6 +143,11 @@ class Abilities:
     spec_version: int
     fingerprint: Mapping[str, Any]
 
+    @property
+    def compiles(self) -> bool:
+        """Say whether the worker has the compiled back end."""
+        return self.fingerprint.get("kernel") is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSource:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from workers.catalogue.kinds import Network
 from workers.catalogue.trainings.gradient import Gradient
 from workers.engine.course import Course
-from workers.engine.feed import Feed
 from workers.engine.program import Program
 from workers.engine.reports import Bulletin
 from workers.experiments.spec import Approximation
@@ -23,7 +22,7 @@ class Chunk:
     def __init__(self, courses: Sequence[Course], program: Program) -> None:
         self.program = program
         self.live = dict(enumerate(courses))
-        self._feed = Feed(self.live, program.slots, rows_of(courses[0].spec, courses[0].training))
+        program.begin(self.live, rows_of(courses[0].spec, courses[0].training))
         self.step = 0
 
     def start(self) -> None:
@@ -57,15 +56,16 @@ class Chunk:
 
     def _leave(self, slot: int) -> None:
         del self.live[slot]
-        self._feed.forget(slot)
+        self.program.forget(slot)
 
     def advance(self, is_interrupted: Callable[[], bool]) -> None:
-        """Train until a course is due or `is_interrupted` says so, asked before every step."""
+        """Train until a course is due or `is_interrupted` says so, asked before every call into the program."""
         due = min(course.due for course in self.live.values())
         with self.program.context():
             while self.step < due and not is_interrupted():
-                self.program.step(*self._feed.at(self.step))
-                self.step += 1
+                last = min(due, self.program.reach(self.live, self.step))
+                self.program.advance(self.live, self.step, last)
+                self.step = last
 
 
 def train(
@@ -87,7 +87,7 @@ def train(
             settle(course)
         if not chunk.live:
             return
-        if len(chunk.live) <= FEWEST_SLOTS < chunk.program.slots:
+        if chunk.program.stacked and len(chunk.live) <= FEWEST_SLOTS < chunk.program.slots:
             chunk = _shrunk(chunk, build)
         chunk.advance(lambda chunk=chunk: _listen(chunk, bulletin))  # type: ignore[misc]
 

@@ -1,25 +1,16 @@
 """What each step of a chunk takes: minibatches and coefficients, prepared in windows of steps."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from workers.catalogue.trainings.gradient import Gradient
 from workers.engine.course import Course
 from workers.engine.layout import padded, slices
-from workers.engine.philox import Purpose, Stream, minibatch_indices
+from workers.engine.orders import LONGEST_WINDOW, coefficients_of, orders_of
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from workers.catalogue.values import Floats
-
-LONGEST_WINDOW = 256  # steps
 LARGEST_WINDOW = 2**22  # indices of all slots
-LARGEST_STRETCH = 2**18  # indices that one member draws ahead
 
 
 class Feed:
@@ -63,17 +54,11 @@ class Feed:
 
     def _next_coefficients(self, start: int) -> list[tuple[Tensor, ...]]:
         steps = np.arange(start, start + self._window)
-        columns = {slot: _coefficients(course.training, steps) for slot, course in self._live.items()}
+        columns = {slot: coefficients_of(course.training, steps) for slot, course in self._live.items()}
         spare = next(iter(columns.values()))
         stacked = np.stack([columns.get(slot, spare) for slot in range(self._slots)], axis=-1)  # (t, c, slots)
         window = torch.from_numpy(stacked).to(self._dtype).to(self._device)
         return [each.unbind(0) for each in window.unsqueeze(-1).unbind(0)]
-
-
-def _coefficients(training: Gradient, steps: "NDArray[np.int64]") -> "Floats":
-    """Return the coefficients (t, c) at `steps` (t,); steps after the last one repeat it, as ballast."""
-    known = np.minimum(steps, max(training.steps - 1, 0)).astype(np.float64)
-    return training.optimizer.coefficients(known, training.schedule.factors(known, training.steps))
 
 
 def _still(courses: Mapping[int, Course], slots: int) -> tuple[Tensor, Tensor]:
@@ -97,13 +82,8 @@ class _Gather:
         unique = {id(part): part for part in parts.values()}  # members with equal data share their rows
         starts = dict(zip(unique, np.cumsum([0, *(len(part.inputs) for part in unique.values())]), strict=False))
         self._offsets = {slot: int(starts[id(part)]) for slot, part in parts.items()}
-        self._orders: dict[int, _Order] = {}
+        self._orders = orders_of(courses, rows, window)
         self._tables = [torch.cat([getattr(p, name) for p in unique.values()]) for name in ("inputs", "targets")]
-        orders: dict[tuple[int, int], _Order] = {}  # a sweep over rates alone draws one order
-        for slot, course in courses.items():
-            key = course.spec.seed_of("order"), len(parts[slot].inputs)
-            orders.setdefault(key, _Order(*key, rows, window))
-            self._orders[slot] = orders[key]
         # The rows of a slot are filled up to the boundary, so that its slice of the gathered tensor starts on one.
         self._indices = np.zeros((window, slots, padded(rows)), dtype=np.int64)
         self._rows = rows
@@ -123,21 +103,3 @@ class _Gather:
         for table, held in zip(self._tables, self._held, strict=True):
             torch.index_select(table, 0, self._window[position], out=held)
         return self._views[0], self._views[1]
-
-
-class _Order:
-    """The minibatches of one seed and number of samples, drawn in stretches of about an epoch or more."""
-
-    def __init__(self, seed: int, count: int, rows: int, window: int) -> None:
-        self._stream = Stream(seed=seed, purpose=Purpose.ORDER)
-        self._count, self._rows, self._window = count, rows, window
-        windows = min(-(-count // rows), LARGEST_STRETCH // rows) // window
-        self._stretch = window * max(windows, 1)
-        self._first, self._drawn = 0, np.empty((0, rows), dtype=np.int64)
-
-    def take(self, start: int) -> "NDArray[np.int64]":
-        """Return the sample indices (window, rows) of the window that begins at step `start`."""
-        if not self._first <= start < self._first + len(self._drawn):
-            self._first = start - start % self._stretch
-            self._drawn = minibatch_indices(self._stream, self._count, self._rows, self._first, self._stretch)
-        return self._drawn[start - self._first :][: self._window]

@@ -1,7 +1,6 @@
 """The loop back end: one torch module at a time, by autograd; for every network that is no dense stack."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,15 +9,16 @@ from torch import Tensor, nn
 
 from workers.catalogue.kinds import Loss, Optimizer
 from workers.engine.layout import Layout
-from workers.engine.program import Program
+from workers.engine.program import StepProgram
 
 if TYPE_CHECKING:
     from workers.catalogue.values import State
 
 
-class ModuleProgram(Program):
+class ModuleProgram(StepProgram):
     """Train one module, its parameters and gradients gathered in two flat rows."""
 
+    stacked = False
     slots = 1
 
     def __init__(self, module: nn.Module, loss: Loss, optimizer: Optimizer) -> None:
@@ -31,10 +31,6 @@ class ModuleProgram(Program):
         values, gradients = self.layout.views(self.memory[0]), self.layout.views(self.gradients)
         for name, parameter in trained.items():
             parameter.data, parameter.grad = values[name][0], gradients[name][0]
-
-    def context(self) -> AbstractContextManager[object]:
-        """Return a mode that leaves autograd on."""
-        return nullcontext()
 
     def load(self, slot: int, state: "State") -> None:
         """Start from a state dictionary."""

@@ -10,8 +10,9 @@ import scipy
 import torch
 
 from workers.catalogue.problems import InvalidError, Problem
+from workers.engine.kernel.library import kernel
 
-NUMERICS_VERSION = 1  # raised whenever a released result changes a bit; part of reuse and of verdicts
+NUMERICS_VERSION = 2  # raised whenever a released result changes a bit; part of reuse and of verdicts
 
 
 def prepare_process() -> None:
@@ -41,6 +42,9 @@ def fingerprint(device: str, backend: str) -> dict[str, Any]:
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
     }
+    if backend in ("compiled", "any"):
+        compiled = kernel()
+        found["kernel"] = compiled.digest if compiled else None
     if device == "cuda":
         found |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
     return found

@@ -3,26 +3,25 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import get_args
 
 import torch
 
-from workers.catalogue.kinds import Network
 from workers.catalogue.problems import InvalidError, Problem
 from workers.catalogue.trainings.gradient import Gradient
-from workers.engine.chunk import FEWEST_SLOTS, rows_of, train
+from workers.engine.chunk import train
 from workers.engine.conclusion import Conclusion
 from workers.engine.course import Course
-from workers.engine.loop import ModuleProgram
-from workers.engine.material import DTYPES, Draws, draw_key
+from workers.engine.material import Draws
 from workers.engine.models import model_with
 from workers.engine.numerics import torch_device
-from workers.engine.program import Program
+from workers.engine.programs import chunks_of, program_of, slots_for
 from workers.engine.reports import Bulletin, CancelledError, Job, Reporter, StoppedError
 from workers.engine.simulated import simulate
 from workers.engine.still import fitted, measured, measured_again
-from workers.engine.written import DenseProgram
+from workers.experiments.backends import TrainingBackend
 from workers.experiments.lifecycle import StatusReason
-from workers.experiments.shape import backend_of, chunk_slots, dense_stack, device_of, shape_key
+from workers.experiments.shape import backend_of, device_of, shape_key
 from workers.experiments.spec import Approximation, Simulated
 
 __all__ = ["Job", "Reporter", "run_population"]
@@ -49,8 +48,7 @@ def run_population(jobs: Sequence[Job], reporter: Reporter, report_seconds: floa
 
 
 def _run_group(jobs: list[Job], bulletin: Bulletin) -> None:
-    backend = backend_of(jobs[0].spec)
-    if backend in ("written", "loop"):
+    if backend_of(jobs[0].spec) in get_args(TrainingBackend):
         _train_all(jobs, bulletin)
         return
     for job in jobs:
@@ -90,7 +88,7 @@ def _conclude(job_id: str, conclusion: Conclusion, bulletin: Bulletin) -> None:
 def _train_all(jobs: list[Job], bulletin: Bulletin) -> None:
     """Train in chunks; the members of a chunk that breaks start again one by one."""
     draws = Draws()
-    for members in _chunks(jobs):
+    for members in chunks_of(jobs):
         if not _train_together(members, draws, bulletin):
             for job in members:
                 if job.id in bulletin.open:
@@ -106,13 +104,13 @@ def _train_together(jobs: list[Job], draws: Draws, bulletin: Bulletin) -> bool:
             courses.append(_course(job, draws))
     if not courses:
         return True
-    slots = _slots(courses[0].spec, len(courses))
+    slots = slots_for(courses[0].spec, len(courses))
     if len(courses) == 1:
         with _guarded(courses[0].job_id, bulletin):
-            train(courses, slots, _program, bulletin, lambda course: _settle(course, bulletin))
+            train(courses, slots, program_of, bulletin, lambda course: _settle(course, bulletin))
         return True
     try:
-        train(courses, slots, _program, bulletin, lambda course: _settle(course, bulletin))
+        train(courses, slots, program_of, bulletin, lambda course: _settle(course, bulletin))
     except StoppedError:
         raise
     except Exception:
@@ -142,49 +140,6 @@ def _settle(course: Course, bulletin: Bulletin) -> None:
             snapshots=course.snapshots,
         )
         _conclude(course.job_id, conclusion, bulletin)
-
-
-def _program(course: Course, slots: int) -> Program:
-    spec, training = course.spec, course.training
-    stack = dense_stack(spec)
-    device, dtype = torch_device(device_of(spec)), DTYPES[spec.dtype]
-    if stack is not None:
-        rows = rows_of(spec, training)
-        return DenseProgram(stack, spec.loss, training.optimizer, slots=slots, rows=rows, dtype=dtype, device=device)
-    assert isinstance(spec.architecture, Network)
-    torch.manual_seed(spec.seed_of("init") % 2**63)  # for modules that draw while they train
-    module = spec.architecture.module(spec.sizes.inputs, spec.sizes.outputs).to(device, dtype)
-    return ModuleProgram(module, spec.loss, training.optimizer)
-
-
-def _most_slots(spec: Approximation) -> int:
-    """Return C, the slots of a chunk of many."""
-    stack = dense_stack(spec)
-    assert isinstance(spec.training, Gradient)
-    return 1 if stack is None else chunk_slots(stack, rows_of(spec, spec.training), DTYPES[spec.dtype].itemsize)
-
-
-def _slots(spec: Approximation, members: int) -> int:
-    """Return the number of slots: 2 or C, and no other; empty ones are ballast."""
-    most = _most_slots(spec)
-    return most if members > FEWEST_SLOTS or most < FEWEST_SLOTS else FEWEST_SLOTS
-
-
-def _chunks(jobs: list[Job]) -> Iterator[list[Job]]:
-    """Yield the members of each chunk: long trainings together, and equal data side by side."""
-
-    def order(job: Job) -> tuple[int, str]:
-        assert isinstance(job.spec, Approximation) and isinstance(job.spec.training, Gradient)
-        return -job.spec.training.steps, draw_key(job.spec)
-
-    waiting = sorted(jobs, key=order)
-    assert isinstance(waiting[0].spec, Approximation)
-    most = _most_slots(waiting[0].spec)
-    while waiting:
-        # Few are faster in pairs than in a chunk that is mostly ballast.
-        size = most if 2 * len(waiting) > most else FEWEST_SLOTS
-        yield waiting[:size]
-        waiting = waiting[size:]
 
 
 @contextmanager

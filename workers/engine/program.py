@@ -1,37 +1,53 @@
 """The tensor program that trains the members of a chunk."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
+
+from workers.engine.course import Course
+from workers.engine.feed import Feed
 
 if TYPE_CHECKING:
     from workers.catalogue.values import State
 
 
 class Program(ABC):
-    """One training step for several networks of one shape at once.
+    """Training steps for several networks of one shape.
 
-    `memory` holds what carries over from step to step, each (slots, length): the parameters first, then
-    the buffers of the optimizer.
+    `memory` holds what carries over from step to step, one slice (slots, ...) per slot: the parameters and
+    the buffers of the optimizer. Where `stacked`, all slots step together, and those without a member are ballast.
     """
 
+    stacked: ClassVar[bool]
     slots: int
     memory: tuple[Tensor, ...]
 
-    @abstractmethod
     def context(self) -> AbstractContextManager[object]:
-        """Return the mode of torch in which `step` runs."""
+        """Return the mode of torch in which everything runs."""
+        return nullcontext()
+
+    @abstractmethod
+    def begin(self, courses: Mapping[int, Course], rows: int) -> None:
+        """Take the members' samples, in steps of `rows` each; called once, before `advance`."""
+
+    @abstractmethod
+    def forget(self, slot: int) -> None:
+        """Prepare nothing more for a member that has ended."""
+
+    @abstractmethod
+    def reach(self, live: Collection[int], first: int) -> int:
+        """Return the step up to which one call of `advance` may go from `first`; after it the population is heard."""
+
+    @abstractmethod
+    def advance(self, live: Collection[int], first: int, last: int) -> None:
+        """Take the steps first, ..., last - 1 of the live slots."""
 
     @abstractmethod
     def load(self, slot: int, state: "State") -> None:
         """Start a slot from a state."""
-
-    @abstractmethod
-    def step(self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor]) -> None:
-        """Take one step: inputs (slots, n, d), targets (slots, n, m), each coefficient (slots, 1)."""
 
     @abstractmethod
     def outputs(self, slot: int, inputs: Tensor) -> Tensor:
@@ -40,3 +56,30 @@ class Program(ABC):
     @abstractmethod
     def state(self, slot: int) -> "State":
         """Return a copy of the present weights of a slot, by their torch names."""
+
+
+class StepProgram(Program):
+    """A program that takes one step of all its slots at a time, from a feed."""
+
+    _feed: Feed
+
+    def begin(self, courses: Mapping[int, Course], rows: int) -> None:
+        """Take the members' samples."""
+        self._feed = Feed(courses, self.slots, rows)
+
+    def forget(self, slot: int) -> None:
+        """Prepare nothing more for a member that has ended."""
+        self._feed.forget(slot)
+
+    def reach(self, live: Collection[int], first: int) -> int:
+        """Return the next step."""
+        return first + 1
+
+    def advance(self, live: Collection[int], first: int, last: int) -> None:
+        """Take the steps first, ..., last - 1."""
+        for step in range(first, last):
+            self.step(*self._feed.at(step))
+
+    @abstractmethod
+    def step(self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor]) -> None:
+        """Take one step: inputs (slots, n, d), targets (slots, n, m), each coefficient (slots, 1)."""

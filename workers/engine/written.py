@@ -12,18 +12,20 @@ from workers.catalogue.values import DenseStack
 from workers.engine.activations import ACTIVATIONS
 from workers.engine.layers import adds_input, dense_outputs
 from workers.engine.layout import BOUNDARY, Layout, Slices, slices
-from workers.engine.program import Program
+from workers.engine.program import StepProgram
 
 if TYPE_CHECKING:
     from workers.catalogue.values import State
 
 
-class DenseProgram(Program):
+class DenseProgram(StepProgram):
     """Train `slots` dense stacks of one shape on `rows` samples a step each.
 
     Products are batched matrix products, everything else is elementwise, so no number of one member ever
     meets another's. `slots` must be at least 2: a batch of one takes another path through the library.
     """
+
+    stacked = True
 
     def __init__(
         self,

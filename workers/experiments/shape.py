@@ -8,10 +8,12 @@ from typing import Any, Literal
 from workers.catalogue.kinds import Estimator, Network, Optimizer
 from workers.catalogue.trainings.gradient import Gradient
 from workers.catalogue.values import DenseStack
+from workers.experiments.backends import TrainingBackend
 from workers.experiments.codec import encode_component
 from workers.experiments.spec import Approximation, ExperimentSpec, Simulated
 
-Backend = Literal["written", "loop", "fit", "measure", "simulation", "none"]
+Backend = TrainingBackend | Literal["fit", "measure", "simulation", "none"]
+COMPILED, STACKED = "compiled-", ("written-", "vmap-")  # how the keys of these back ends begin
 CHUNK_BYTES = 2**20  # activations of one chunk stay near a core's share of the cache
 LARGEST_CHUNK = 32
 SECONDS_PER_FLOP = 1 / 5e9  # order of magnitude of one CPU core on small products
@@ -45,12 +47,12 @@ def backend_of(spec: ExperimentSpec) -> Backend:
         return "fit"
     if not isinstance(spec.training, Gradient):
         return "measure"
-    return "written" if dense_stack(spec) is not None else "loop"
+    return spec.backends[0] if spec.backend == "auto" else spec.backend
 
 
 def device_of(spec: ExperimentSpec) -> Literal["cpu", "cuda"]:
     """Return the class of device that runs the spec; `auto` is the CPU, on every machine alike."""
-    return "cuda" if isinstance(spec, Approximation) and spec.device == "cuda" else "cpu"
+    return spec.device_class if isinstance(spec, Approximation) else "cpu"
 
 
 def queue_of(spec: ExperimentSpec) -> Literal["cpu", "gpu"]:
@@ -61,19 +63,27 @@ def queue_of(spec: ExperimentSpec) -> Literal["cpu", "gpu"]:
 def shape_key(spec: ExperimentSpec) -> str:
     """Return a digest that is equal for experiments that one tensor program can train together."""
     backend, shape = backend_of(spec), {}
-    if backend == "written":
+    if backend in ("compiled", "written", "vmap"):
         assert isinstance(spec, Approximation) and isinstance(spec.training, Gradient)
-        shape = _written_shape(spec, spec.training)
+        shape = _stacked_shape(spec, spec.training)
     text = json.dumps([backend, device_of(spec), shape], sort_keys=True)
     return f"{backend}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
-def _written_shape(spec: Approximation, training: Gradient) -> dict[str, Any]:
-    stack = dense_stack(spec)
-    assert stack is not None
+def is_stacked(shape_key: str) -> bool:
+    """Say whether members of this shape step together, so that few cost as much as many."""
+    return shape_key.startswith(STACKED)
+
+
+def needs_compiler(shape_key: str) -> bool:
+    """Say whether experiments of this shape are left to workers that can compile."""
+    return shape_key.startswith(COMPILED)
+
+
+def _stacked_shape(spec: Approximation, training: Gradient) -> dict[str, Any]:
     full_batch = training.batch_size is None
     return {
-        "stack": [stack.sizes, stack.activation, stack.bias, stack.residual],
+        "network": _structure_of_network(spec),
         "dtype": spec.dtype,
         "loss": encode_component(spec.loss),
         "optimizer": structure_of(training.optimizer),
@@ -81,6 +91,16 @@ def _written_shape(spec: Approximation, training: Gradient) -> dict[str, Any]:
         "full_batch": full_batch,
         "evaluation": [spec.sizes.validation, spec.sizes.test],
     }
+
+
+def _structure_of_network(spec: Approximation) -> Any:
+    """Return the network without what only decides its initial weights."""
+    stack, network = dense_stack(spec), spec.architecture
+    if stack is not None:
+        return [stack.sizes, stack.activation, stack.bias, stack.residual]
+    assert isinstance(network, Network)
+    fields = {name: value for name, value in encode_component(network).items() if name not in network.initial}
+    return [fields, spec.sizes.inputs, spec.sizes.outputs]
 
 
 def structure_of(optimizer: Optimizer) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from workers.catalogue.problems import Problem
 from workers.catalogue.trainings.fit import Fit
 from workers.catalogue.trainings.gradient import Gradient
 from workers.catalogue.values import DataSizes, Task
+from workers.experiments.backends import TrainingBackend, choices
 
 SPEC_VERSION = 1  # raised when an older worker could misread a stored spec; claims filter on it
 LARGEST_SEED = 2**63 - 1
@@ -60,6 +61,9 @@ class Approximation(Part):
     seeds: Seeds | None = parameter(None, "seeds of single purposes")
     dtype: Literal["float32", "float64"] = parameter("float32", "precision of the network's arithmetic")
     device: Literal["auto", "cpu", "cuda"] = parameter("auto", "where it runs; auto: cpu")
+    backend: Literal["auto", "compiled", "written", "vmap", "loop"] = parameter(
+        "auto", "which code trains it; auto: the first that can, by architecture, device and steps"
+    )
 
     def seed_of(self, purpose: Literal["data", "init", "order"]) -> int:
         """Return the seed of one purpose."""
@@ -77,6 +81,18 @@ class Approximation(Part):
         if isinstance(self.training, Gradient) and self.training.loss is not None:
             return self.training.loss
         return CrossEntropy() if self.dataset.task is Task.CLASSIFICATION else MeanSquaredError()
+
+    @property
+    def device_class(self) -> Literal["cpu", "cuda"]:
+        """Return the class of device that runs it; `auto` is the CPU, on every machine alike."""
+        return "cuda" if self.device == "cuda" else "cpu"
+
+    @property
+    def backends(self) -> tuple[TrainingBackend, ...]:
+        """Return the back ends that can train it, the one that `auto` takes first; none without gradient training."""
+        if not isinstance(self.architecture, Network) or not isinstance(self.training, Gradient):
+            return ()
+        return choices(self.architecture, self.sizes, self.training, self.loss, self.device_class)
 
     @classmethod
     def omissions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
@@ -111,6 +127,10 @@ class Approximation(Part):
         else:
             yield from self._problems_of_training(self.architecture)
             yield from self.problems_of_probes(self.architecture)
+        if self.backend != "auto" and self.backend not in self.backends:
+            able = " or ".join(f'"{name}"' for name in self.backends)
+            remedy = f"use {able}, or leave it out" if able else "without gradient training there is none: leave it out"
+            yield Problem(path=("backend",), detail=f'"{self.backend}" cannot train this experiment: {remedy}')
         stages = isinstance(self.training, Gradient) and self.training.snapshots
         for index, probe in enumerate(self.probes):
             if probe.at == "snapshots" and not stages:

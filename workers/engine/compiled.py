@@ -1,0 +1,192 @@
+"""The compiled back end: whole steps of dense stacks by the kernel, one network after the other."""
+
+import ctypes
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workers.catalogue.kinds import Loss, Optimizer
+from workers.catalogue.values import DenseStack
+from workers.engine.course import Course
+from workers.engine.kernel.library import Kernel
+from workers.engine.layers import adds_input
+from workers.engine.program import Program
+from workers.engine.rations import Rations
+from workers.experiments.backends import KERNEL_ACTIVATIONS, KERNEL_LOSSES, KERNEL_OPTIMIZERS, kernel_optimizer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workers.catalogue.values import State
+
+VECTOR_BYTES = 64  # rows are filled up to it; a multiple of every vector length of the kernel
+BLOCK_BYTES = 2**18  # activations and deltas of a block of rows stay in a core's second cache
+LEAST_BLOCK, MOST_BLOCK = 16, 128  # rows
+CALL_FLOPS = 4e9  # of one call for all members: some tens of milliseconds, after which the population is heard
+FIELDS = ("in", "out", "in_padded", "out_padded", "activation", "residual", "thin", "weight", "bias", "copy")
+
+
+class _Stack(ctypes.Structure):
+    """The kernel's `Stack`."""
+
+    _fields_ = (
+        ("layers", ctypes.c_void_p),
+        ("depth", ctypes.c_int64),
+        ("numbers", ctypes.c_int64),
+        ("copied", ctypes.c_int64),
+        ("block", ctypes.c_int64),
+    )
+
+
+class CompiledProgram(Program):
+    """Train dense stacks one by one; a network never meets another's numbers."""
+
+    stacked = False
+
+    def __init__(
+        self, stack: DenseStack, loss: Loss, optimizer: Optimizer, *, slots: int, dtype: torch.dtype, kernel: Kernel
+    ) -> None:
+        self.slots = slots
+        self._layers = layer_table(stack, dtype.itemsize)
+        self._plan = _plan(self._layers, dtype.itemsize)
+        shape = (slots, 1 + len(optimizer.buffers), self._plan.numbers)
+        self._rows = torch.zeros(shape, dtype=dtype)
+        self.memory = (self._rows,)
+        self._workspace = torch.zeros(_workspace_numbers(self._layers, self._plan), dtype=dtype)
+        suffix = "float" if dtype == torch.float32 else "double"
+        self._train = getattr(kernel.functions, f"train_{suffix}")
+        self._evaluate = getattr(kernel.functions, f"evaluate_{suffix}")
+        self._optimizer = KERNEL_OPTIMIZERS.index(kernel_optimizer(optimizer))
+        self._loss = KERNEL_LOSSES.index(loss.kind)
+        self._flops = 6.0 * stack.parameter_count
+        self._rations: Rations
+
+    def begin(self, courses: Mapping[int, Course], rows: int) -> None:
+        """Take the samples, orders and coefficients of the members."""
+        self._rations = Rations(courses, rows)
+        self._sample_rows = rows
+
+    def reach(self, live: Collection[int], first: int) -> int:
+        """Return the step up to which one call goes."""
+        most = max(1, int(CALL_FLOPS / (self._flops * self._sample_rows * max(1, len(live)))))
+        return min(first + most, self._rations.end_of_window(first))
+
+    def advance(self, live: Collection[int], first: int, last: int) -> None:
+        """Take the steps first, ..., last - 1 of each live member."""
+        losses = np.empty(last - first)
+        for slot in live:
+            ration = self._rations.of(slot, first, last)
+            self._train(
+                ctypes.byref(self._plan),
+                self._optimizer,
+                self._loss,
+                _place(self._rows[slot]),
+                _place(self._workspace),
+                _place(ration.inputs),
+                _place(ration.targets),
+                None if ration.indices is None else ration.indices.ctypes.data_as(ctypes.c_void_p),
+                ctypes.c_int64(self._sample_rows),
+                ctypes.c_int64(last - first),
+                ration.coefficients.ctypes.data_as(ctypes.c_void_p),
+                ctypes.c_int64(ration.coefficients.shape[1]),
+                losses.ctypes.data_as(ctypes.c_void_p),
+            )
+
+    def forget(self, slot: int) -> None:
+        """Nothing is prepared for a member in advance."""
+
+    def load(self, slot: int, state: "State") -> None:
+        """Start a slot from the arrays layers.<i>.weight and layers.<i>.bias."""
+        row = self._rows[slot, 0]
+        for index, layer in enumerate(self._layers):
+            self._weight(row, layer).copy_(torch.from_numpy(np.ascontiguousarray(state[f"layers.{index}.weight"])))
+            if layer["bias"] >= 0:
+                self._bias(row, layer).copy_(torch.from_numpy(np.ascontiguousarray(state[f"layers.{index}.bias"])))
+
+    def state(self, slot: int) -> "State":
+        """Return a copy of the weights of a slot."""
+        row, found = self._rows[slot, 0], {}
+        for index, layer in enumerate(self._layers):
+            found[f"layers.{index}.weight"] = np.array(self._weight(row, layer).numpy())
+            if layer["bias"] >= 0:
+                found[f"layers.{index}.bias"] = np.array(self._bias(row, layer).numpy())
+        return found
+
+    def outputs(self, slot: int, inputs: Tensor) -> Tensor:
+        """Map (n, d) to (n, m) by the present weights of a slot."""
+        given = inputs.contiguous()
+        found = torch.empty(len(given), int(self._layers["out"][-1]), dtype=given.dtype)
+        self._evaluate(
+            ctypes.byref(self._plan),
+            _place(self._rows[slot]),
+            _place(self._workspace),
+            _place(given),
+            ctypes.c_int64(len(given)),
+            _place(found),
+        )
+        return found
+
+    def _weight(self, row: Tensor, layer: "NDArray[np.void]") -> Tensor:
+        """Return the view (out, in) of a layer's weights."""
+        start, shape = int(layer["weight"]), (int(layer["out"]), int(layer["in"]))
+        strides = (int(layer["in_padded"]), 1) if layer["thin"] else (1, int(layer["out_padded"]))
+        return row.as_strided(shape, strides, row.storage_offset() + start)
+
+    def _bias(self, row: Tensor, layer: "NDArray[np.void]") -> Tensor:
+        return row[int(layer["bias"]) :][: int(layer["out"])]
+
+
+def layer_table(stack: DenseStack, bytes_per_number: int) -> "NDArray[np.void]":
+    """Return the kernel's table of layers: where each one's numbers lie, in rows of whole vectors."""
+    lanes = VECTOR_BYTES // bytes_per_number
+
+    def padded(numbers: int) -> int:
+        return -(-numbers // lanes) * lanes
+
+    table = np.zeros(len(stack.sizes) - 1, dtype=[(name, np.int64) for name in FIELDS])
+    place = copies = 0
+    for index, layer in enumerate(table):
+        fan_in, fan_out = stack.sizes[index], stack.sizes[index + 1]
+        thin = 2 * fan_out <= lanes
+        layer["in"], layer["out"], layer["in_padded"], layer["out_padded"] = (
+            fan_in,
+            fan_out,
+            padded(fan_in),
+            padded(fan_out),
+        )
+        layer["activation"] = KERNEL_ACTIVATIONS.index(stack.activation)
+        layer["residual"] = index < len(table) - 1 and adds_input(stack, index)
+        layer["thin"], layer["weight"], layer["bias"], layer["copy"] = thin, place, -1, -1
+        place += fan_out * padded(fan_in) if thin else fan_in * padded(fan_out)
+        if stack.bias:
+            layer["bias"] = place
+            place += padded(fan_out)
+        if index and not thin:
+            layer["copy"] = copies
+            copies += fan_out * padded(fan_in)
+    return table
+
+
+def _plan(layers: "NDArray[np.void]", bytes_per_number: int) -> _Stack:
+    last = layers[-1]
+    width = int(layers["in_padded"][0] + 3 * layers["out_padded"].sum()) * bytes_per_number
+    block = max(LEAST_BLOCK, min(MOST_BLOCK, BLOCK_BYTES // width // LEAST_BLOCK * LEAST_BLOCK))
+    numbers = int(
+        last["weight"] + (last["out"] * last["in_padded"] if last["thin"] else last["in"] * last["out_padded"])
+    )
+    if last["bias"] >= 0:
+        numbers = int(last["bias"] + last["out_padded"])
+    copied = int(sum(layer["out"] * layer["in_padded"] for layer in layers if layer["copy"] >= 0))
+    return _Stack(layers.ctypes.data, len(layers), numbers, copied, block)
+
+
+def _workspace_numbers(layers: "NDArray[np.void]", plan: _Stack) -> int:
+    activations = int(layers["in_padded"][0] + 3 * layers["out_padded"].sum() + layers["out"][-1])
+    return int(plan.numbers + plan.copied + plan.block * activations)
+
+
+def _place(tensor: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(tensor.data_ptr())
