@@ -60,7 +60,7 @@ def nothing_broke(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture
 def one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five to eight members share a chunk of eight slots instead of running in pairs."""
-    monkeypatch.setattr(programs, "chunk_slots", lambda *shape: 8)
+    monkeypatch.setattr(programs, "most_slots", lambda spec: 8)
 
 
 def company(case: dict[str, Any], backend: str, size: int, places: tuple[int, ...]) -> dict[str, ExperimentSpec]:

@@ -90,7 +90,7 @@ def test_the_members_of_a_chunk_that_breaks_run_again_one_by_one(
             raise error
         step(self, *arguments)
 
-    monkeypatch.setattr(programs, "chunk_slots", lambda *shape: 4)
+    monkeypatch.setattr(programs, "most_slots", lambda spec: 4)
     expected = alone(spec(1))
     monkeypatch.setattr(DenseProgram, "step", breaking)
     heard = run({"a": spec(1), "b": spec(2), "c": spec(3)})

@@ -6,9 +6,9 @@ import pytest
 
 from tests.experiments.specs import SINE, changed, without
 from workers.catalogue.problems import InvalidError
-from workers.catalogue.values import DenseStack
+from workers.experiments.backends import chunk_slots
 from workers.experiments.codec import decode
-from workers.experiments.shape import backend_of, chunk_slots, device_of, estimate, shape_key
+from workers.experiments.shape import backend_of, device_of, estimate, shape_key
 
 OUT: list[tuple[str, Any]] = [
     ("seed", 9),
@@ -109,6 +109,7 @@ def test_the_back_end_follows_from_the_spec(value: dict[str, Any], backend: str)
         (changed("backend", "compiled", changed("device", "cuda")), '"written" or "loop"'),
         (changed("backend", "compiled", changed("architecture.activation", "sine")), '"written" or "loop"'),
         (changed("backend", "vmap"), '"compiled" or "written" or "loop"'),
+        (changed("backend", "vmap", changed("architecture", {"kind": "cnn"})), 'use "loop"'),
         (changed("backend", "loop", changed("training", None)), "leave it out"),
     ],
 )
@@ -126,10 +127,9 @@ def test_auto_is_the_cpu_on_every_machine() -> None:
 
 
 def test_slots_are_a_power_of_two_that_fits_the_cache() -> None:
-    """Between 2 and 32. Mutation: the whole chunk in one slot's memory."""
-    wide, narrow = (DenseStack(sizes=(1, width, 1), activation="relu") for width in (100_000, 4))
-    middle = DenseStack(sizes=(1, 254, 1), activation="relu")  # 2 * 64 * 256 * 4 bytes = 2**17 a member
-    assert [chunk_slots(stack, 64, 4) for stack in (wide, middle, narrow)] == [2, 8, 32]
+    """256 numbers, 64 rows: 2 * 64 * 256 * 4 bytes = 2**17 a member, of 2**20. Mutation: the chunk in one slot's."""
+    assert [chunk_slots(numbers, 64, 4, "cpu") for numbers in (100_000, 256, 4)] == [2, 8, 32]
+    assert chunk_slots(256, 64, 4, "cuda") == 512
 
 
 def test_an_estimate_counts_parameters_and_grows_with_the_steps() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from workers.engine.course import Course
-from workers.engine.layout import padded, slices
+from workers.engine.layout import padded
 from workers.engine.orders import LONGEST_WINDOW, coefficients_of, orders_of
 
 LARGEST_WINDOW = 2**22  # indices of all slots
@@ -62,12 +62,13 @@ class Feed:
 
 
 def _still(courses: Mapping[int, Course], slots: int) -> tuple[Tensor, Tensor]:
-    """Return all training samples of every slot, each slot's on a boundary."""
+    """Return all training samples of every slot, with the rows of each filled up to the boundary."""
     spare = next(iter(courses.values()))
     found = []
     for name in ("inputs", "targets"):
         samples = [getattr(courses.get(slot, spare).material.parts["train"], name) for slot in range(slots)]
-        held = slices(slots, tuple(samples[0].shape), samples[0].dtype, samples[0].device).view
+        rows, width = samples[0].shape
+        held = samples[0].new_zeros(slots, padded(rows), width)[:, :rows]
         for slot, tensor in enumerate(samples):
             held[slot].copy_(tensor)
         found.append(held)

@@ -16,8 +16,9 @@ from workers.engine.material import DTYPES, draw_key
 from workers.engine.numerics import torch_device
 from workers.engine.program import Program
 from workers.engine.reports import Job
+from workers.engine.vmapped import VmapProgram
 from workers.engine.written import DenseProgram
-from workers.experiments.shape import backend_of, chunk_slots, dense_stack, device_of
+from workers.experiments.shape import backend_of, dense_stack, device_of, most_slots
 from workers.experiments.spec import Approximation
 
 MOST_UNSTACKED = 32  # members of a chunk without slots: what they hold is small, what one call takes is bounded
@@ -40,6 +41,8 @@ def program_of(course: Course, slots: int) -> Program:
     assert isinstance(spec.architecture, Network)
     torch.manual_seed(spec.seed_of("init") % 2**63)  # for modules that draw while they train
     module = spec.architecture.module(spec.sizes.inputs, spec.sizes.outputs).to(device, dtype)
+    if backend == "vmap":
+        return VmapProgram(module, spec.loss, training.optimizer, slots=slots)
     return ModuleProgram(module, spec.loss, training.optimizer)
 
 
@@ -47,18 +50,7 @@ def slots_for(spec: Approximation, members: int) -> int:
     """Return the slots of a chunk: 2 or C of a stacked program, and no other, else one for each member."""
     if not is_stacked(spec):
         return members
-    most = most_slots(spec)
-    return most if members > FEWEST_SLOTS else FEWEST_SLOTS
-
-
-def most_slots(spec: Approximation) -> int:
-    """Return C, the slots of a chunk of many."""
-    assert isinstance(spec.training, Gradient)
-    backend, stack = backend_of(spec), dense_stack(spec)
-    if backend == "written":
-        assert stack is not None
-        return chunk_slots(stack, rows_of(spec, spec.training), DTYPES[spec.dtype].itemsize)
-    return MOST_UNSTACKED if backend == "compiled" else 1
+    return most_slots(spec) if members > FEWEST_SLOTS else FEWEST_SLOTS
 
 
 def is_stacked(spec: Approximation) -> bool:
@@ -76,12 +68,18 @@ def chunks_of(jobs: list[Job]) -> Iterator[list[Job]]:
     waiting = sorted(jobs, key=order)
     spec = waiting[0].spec
     assert isinstance(spec, Approximation)
-    most, fewest = most_slots(spec), FEWEST_SLOTS if is_stacked(spec) else 1
     while waiting:
-        # Few are faster in pairs than in a chunk that is mostly ballast.
-        size = fewest if is_stacked(spec) and 2 * len(waiting) <= most else most
+        size = _chunk_size(spec, len(waiting))
         yield waiting[:size]
         waiting = waiting[size:]
+
+
+def _chunk_size(spec: Approximation, waiting: int) -> int:
+    if is_stacked(spec):
+        most = most_slots(spec)
+        # Few are faster in pairs than in a chunk that is mostly ballast.
+        return most if 2 * waiting > most else FEWEST_SLOTS
+    return MOST_UNSTACKED if backend_of(spec) == "compiled" else 1
 
 
 def _kernel_or_refusal() -> Kernel:

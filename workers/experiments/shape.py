@@ -8,14 +8,12 @@ from typing import Any, Literal
 from workers.catalogue.kinds import Estimator, Network, Optimizer
 from workers.catalogue.trainings.gradient import Gradient
 from workers.catalogue.values import DenseStack
-from workers.experiments.backends import TrainingBackend
+from workers.experiments.backends import Device, TrainingBackend, chunk_slots
 from workers.experiments.codec import encode_component
 from workers.experiments.spec import Approximation, ExperimentSpec, Simulated
 
 Backend = TrainingBackend | Literal["fit", "measure", "simulation", "none"]
 COMPILED, STACKED = "compiled-", ("written-", "vmap-")  # how the keys of these back ends begin
-CHUNK_BYTES = 2**20  # activations of one chunk stay near a core's share of the cache
-LARGEST_CHUNK = 32
 SECONDS_PER_FLOP = 1 / 5e9  # order of magnitude of one CPU core on small products
 SECONDS_PER_STEP = 2e-4  # dispatch of one step
 
@@ -50,9 +48,18 @@ def backend_of(spec: ExperimentSpec) -> Backend:
     return spec.backends[0] if spec.backend == "auto" else spec.backend
 
 
-def device_of(spec: ExperimentSpec) -> Literal["cpu", "cuda"]:
+def device_of(spec: ExperimentSpec) -> Device:
     """Return the class of device that runs the spec; `auto` is the CPU, on every machine alike."""
     return spec.device_class if isinstance(spec, Approximation) else "cpu"
+
+
+def most_slots(spec: Approximation) -> int:
+    """Return C, the slots of a chunk of many members, of a back end whose slots step together."""
+    sizes, training, network = spec.sizes, spec.training, spec.architecture
+    assert isinstance(training, Gradient) and isinstance(network, Network)
+    stack = dense_stack(spec)
+    numbers = sum(stack.sizes) if stack else network.numbers_per_sample(sizes.inputs, sizes.outputs)
+    return chunk_slots(numbers, training.batch_size or sizes.train, spec.bytes_per_number, device_of(spec))
 
 
 def queue_of(spec: ExperimentSpec) -> Literal["cpu", "gpu"]:
@@ -108,24 +115,11 @@ def structure_of(optimizer: Optimizer) -> dict[str, Any]:
     return {name: value for name, value in encode_component(optimizer).items() if name not in optimizer.numeric}
 
 
-def chunk_slots(stack: DenseStack, rows: int, bytes_per_number: int) -> int:
-    """Return C, the fixed number of slots of a chunk of many members: a power of two between 2 and 32.
-
-    Sized so that activations and deltas of all members stay near CHUNK_BYTES: measured, a chunk
-    that leaves the cache is up to twice slower than the plain loop.
-    """
-    member = 2 * rows * sum(stack.sizes) * bytes_per_number
-    slots = LARGEST_CHUNK
-    while slots > 2 and slots * member > CHUNK_BYTES:
-        slots //= 2
-    return slots
-
-
 def estimate(spec: ExperimentSpec) -> Estimate:
     """Return what the experiment will cost; zero for what is not trained."""
     if not isinstance(spec, Approximation) or spec.architecture is None:
         return Estimate(parameters=0, flops=0.0, memory_bytes=0, seconds=0.0)
-    sizes, width = spec.sizes, 8 if spec.dtype == "float64" else 4
+    sizes, width = spec.sizes, spec.bytes_per_number
     parameters = spec.architecture.parameter_count(sizes.inputs, sizes.outputs)
     training = spec.training
     steps = training.steps if isinstance(training, Gradient) else 0

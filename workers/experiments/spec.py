@@ -24,7 +24,7 @@ from workers.catalogue.problems import Problem
 from workers.catalogue.trainings.fit import Fit
 from workers.catalogue.trainings.gradient import Gradient
 from workers.catalogue.values import DataSizes, Task
-from workers.experiments.backends import TrainingBackend, choices
+from workers.experiments.backends import Device, TrainingBackend, choices
 
 SPEC_VERSION = 1  # raised when an older worker could misread a stored spec; claims filter on it
 LARGEST_SEED = 2**63 - 1
@@ -83,7 +83,12 @@ class Approximation(Part):
         return CrossEntropy() if self.dataset.task is Task.CLASSIFICATION else MeanSquaredError()
 
     @property
-    def device_class(self) -> Literal["cpu", "cuda"]:
+    def bytes_per_number(self) -> int:
+        """Return the bytes of one number of the network."""
+        return 8 if self.dtype == "float64" else 4
+
+    @property
+    def device_class(self) -> Device:
         """Return the class of device that runs it; `auto` is the CPU, on every machine alike."""
         return "cuda" if self.device == "cuda" else "cpu"
 
@@ -92,7 +97,14 @@ class Approximation(Part):
         """Return the back ends that can train it, the one that `auto` takes first; none without gradient training."""
         if not isinstance(self.architecture, Network) or not isinstance(self.training, Gradient):
             return ()
-        return choices(self.architecture, self.sizes, self.training, self.loss, self.device_class)
+        return choices(
+            self.architecture,
+            self.sizes,
+            self.training,
+            self.loss,
+            device=self.device_class,
+            bytes_per_number=self.bytes_per_number,
+        )
 
     @classmethod
     def omissions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
