@@ -40,6 +40,9 @@ class Chunk:
     def observe(self) -> list[Course]:
         """Let the courses that are due look; return those that ended, which leave."""
         ended = []
+        if self.program.losses is not None:
+            for slot, course in self.live.items():
+                course.hear(self.program.losses[slot], self.step)
         for slot, course in list(self.live.items()):
             if course.due == self.step:
                 with self.program.context():

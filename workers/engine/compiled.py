@@ -20,7 +20,7 @@ from workers.experiments.backends import KERNEL_ACTIVATIONS, KERNEL_LOSSES, KERN
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from workers.catalogue.values import State
+    from workers.catalogue.values import Floats, State
 
 VECTOR_BYTES = 64  # rows are filled up to it; a multiple of every vector length of the kernel
 BLOCK_BYTES = 2**18  # activations and deltas of a block of rows stay in a core's second cache
@@ -63,37 +63,55 @@ class CompiledProgram(Program):
         self._loss = KERNEL_LOSSES.index(loss.kind)
         self._flops = 6.0 * stack.parameter_count
         self._rations: Rations
+        self._batch: int
 
-    def begin(self, courses: Mapping[int, Course], rows: int) -> None:
-        """Take the samples, orders and coefficients of the members."""
-        self._rations = Rations(courses, rows)
-        self._sample_rows = rows
+    def _supply(self, courses: Mapping[int, Course], rows: int) -> None:
+        self._rations, self._batch = Rations(courses, rows), rows
 
     def reach(self, live: Collection[int], first: int) -> int:
         """Return the step up to which one call goes."""
-        most = max(1, int(CALL_FLOPS / (self._flops * self._sample_rows * max(1, len(live)))))
+        most = max(1, int(CALL_FLOPS / (self._flops * self._batch * len(live))))
         return min(first + most, self._rations.end_of_window(first))
 
     def advance(self, live: Collection[int], first: int, last: int) -> None:
         """Take the steps first, ..., last - 1 of each live member."""
-        losses = np.empty(last - first)
         for slot in live:
             ration = self._rations.of(slot, first, last)
-            self._train(
-                ctypes.byref(self._plan),
-                self._optimizer,
-                self._loss,
-                _place(self._rows[slot]),
-                _place(self._workspace),
-                _place(ration.inputs),
-                _place(ration.targets),
-                None if ration.indices is None else ration.indices.ctypes.data_as(ctypes.c_void_p),
-                ctypes.c_int64(self._sample_rows),
-                ctypes.c_int64(last - first),
-                ration.coefficients.ctypes.data_as(ctypes.c_void_p),
-                ctypes.c_int64(ration.coefficients.shape[1]),
-                losses.ctypes.data_as(ctypes.c_void_p),
-            )
+            found = self.descend(slot, ration.inputs, ration.targets, ration.coefficients, ration.indices)
+            if self.losses is not None:
+                wanted = self.losses[slot, first:last]
+                wanted.copy_(torch.from_numpy(found[: len(wanted)]))
+
+    def descend(
+        self,
+        slot: int,
+        inputs: Tensor,
+        targets: Tensor,
+        coefficients: "NDArray[np.floating]",
+        indices: "NDArray[np.int64] | None" = None,
+    ) -> "Floats":
+        """Take a step of one network for each row of coefficients (steps, c); return the losses before them (steps,).
+
+        A step takes the rows of inputs (n, d) and targets (n, m) that its indices (steps, rows) name, or all.
+        """
+        rows = len(inputs) if indices is None else indices.shape[1]
+        losses = np.empty(len(coefficients))
+        self._train(
+            ctypes.byref(self._plan),
+            self._optimizer,
+            self._loss,
+            _place(self._rows[slot]),
+            _place(self._workspace),
+            _place(inputs),
+            _place(targets),
+            None if indices is None else ctypes.c_void_p(indices.ctypes.data),
+            ctypes.c_int64(rows),
+            ctypes.c_int64(len(coefficients)),
+            ctypes.c_void_p(coefficients.ctypes.data),
+            ctypes.c_int64(coefficients.shape[1]),
+            ctypes.c_void_p(losses.ctypes.data),
+        )
+        return losses
 
     def forget(self, slot: int) -> None:
         """Nothing is prepared for a member in advance."""

@@ -50,6 +50,14 @@ class Course:
         """Return the next step at which this course looks."""
         return self._steps[0]
 
+    def hear(self, batch_losses: Tensor, step: int) -> None:
+        """Take the losses (steps,) of the batches before `step`, those that were not taken yet."""
+        if not self.training.record_batch_loss:
+            return
+        steps, points = self.curves.setdefault("batch_loss", ([], []))
+        points.extend(batch_losses[len(steps) : step].tolist())
+        steps.extend(range(len(steps), len(points)))
+
     def observe(self, state: "State", outputs: Callable[[Tensor], Tensor]) -> None:
         """Look at the weights after `due` steps; set `ending` when the training is over."""
         step = self._steps.popleft()

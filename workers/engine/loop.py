@@ -36,11 +36,15 @@ class ModuleProgram(StepProgram):
         """Start from a state dictionary."""
         load_state(self.module, state)
 
-    def step(self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor]) -> None:
+    def step(
+        self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor], losses: Tensor | None = None
+    ) -> None:
         """Take one step: inputs (1, n, d), targets (1, n, m), each coefficient (1, 1)."""
         self.gradients.zero_()
         value = self.loss.value(self.module(inputs[0]), targets[0])
         value.backward()  # type: ignore[no-untyped-call]
+        if losses is not None:
+            losses.copy_(value.detach())
         with torch.no_grad():
             self.optimizer.update(self.memory[0], self.gradients, self.memory[1:], coefficients)
 

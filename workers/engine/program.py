@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor
 
 from workers.engine.course import Course
@@ -19,19 +20,27 @@ class Program(ABC):
 
     `memory` holds what carries over from step to step, one slice (slots, ...) per slot: the parameters and
     the buffers of the optimizer. Where `stacked`, all slots step together, and those without a member are ballast.
+    `losses` (slots, steps) are those of each step's batch, before its update, or None where no member wants them.
     """
 
     stacked: ClassVar[bool]
     slots: int
     memory: tuple[Tensor, ...]
+    losses: Tensor | None
 
     def context(self) -> AbstractContextManager[object]:
         """Return the mode of torch in which everything runs."""
         return nullcontext()
 
-    @abstractmethod
     def begin(self, courses: Mapping[int, Course], rows: int) -> None:
         """Take the members' samples, in steps of `rows` each; called once, before `advance`."""
+        kept = [course.training.steps for course in courses.values() if course.training.record_batch_loss]
+        self.losses = self.memory[0].new_zeros(self.slots, max(kept), dtype=torch.float64) if kept else None
+        self._supply(courses, rows)
+
+    @abstractmethod
+    def _supply(self, courses: Mapping[int, Course], rows: int) -> None:
+        """Prepare what the steps of the members take."""
 
     @abstractmethod
     def forget(self, slot: int) -> None:
@@ -63,8 +72,7 @@ class StepProgram(Program):
 
     _feed: Feed
 
-    def begin(self, courses: Mapping[int, Course], rows: int) -> None:
-        """Take the members' samples."""
+    def _supply(self, courses: Mapping[int, Course], rows: int) -> None:
         self._feed = Feed(courses, self.slots, rows)
 
     def forget(self, slot: int) -> None:
@@ -78,8 +86,14 @@ class StepProgram(Program):
     def advance(self, live: Collection[int], first: int, last: int) -> None:
         """Take the steps first, ..., last - 1."""
         for step in range(first, last):
-            self.step(*self._feed.at(step))
+            wanted = self.losses is not None and step < self.losses.shape[1]
+            self.step(*self._feed.at(step), self.losses[:, step] if self.losses is not None and wanted else None)
 
     @abstractmethod
-    def step(self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor]) -> None:
-        """Take one step: inputs (slots, n, d), targets (slots, n, m), each coefficient (slots, 1)."""
+    def step(
+        self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor], losses: Tensor | None = None
+    ) -> None:
+        """Take one step: inputs (slots, n, d), targets (slots, n, m), each coefficient (slots, 1).
+
+        Write the loss of each slot's batch into `losses` (slots,) where that is given.
+        """

@@ -52,11 +52,15 @@ class VmapProgram(StepProgram):
         self.layout.pack(state, self.memory[0][slot])
         self._fixed.pack(state, self.memory[-1][slot])
 
-    def step(self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor]) -> None:
+    def step(
+        self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor], losses: Tensor | None = None
+    ) -> None:
         """Take one step: inputs (slots, n, d), targets (slots, n, m), each coefficient (slots, 1)."""
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=FALLBACK)
-            found, _ = self._differentiate(self._parameters, self._buffers, _filled_up(inputs), targets)
+            found, values = self._differentiate(self._parameters, self._buffers, _filled_up(inputs), targets)
+        if losses is not None:
+            losses.copy_(values)
         for name, view in self._gradients.items():
             view.copy_(found[name])
         self.optimizer.update(self.memory[0], self.gradients, self.memory[1:-1], coefficients)

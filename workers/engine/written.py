@@ -58,16 +58,20 @@ class DenseProgram(StepProgram):
         """Start a slot from the arrays layers.<i>.weight and layers.<i>.bias."""
         self.layout.pack(state, self.memory[0][slot])
 
-    def step(self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor]) -> None:
+    def step(
+        self, inputs: Tensor, targets: Tensor, coefficients: Sequence[Tensor], losses: Tensor | None = None
+    ) -> None:
         """Take one step: inputs (slots, rows, d), targets (slots, rows, m), each coefficient (slots, 1)."""
-        self.differentiate(inputs, targets)
+        self.differentiate(inputs, targets, losses)
         self.optimizer.update(self.memory[0], self.gradients, self.memory[1:], coefficients)
 
-    def differentiate(self, inputs: Tensor, targets: Tensor) -> None:
-        """Fill `gradients` with those of the loss."""
+    def differentiate(self, inputs: Tensor, targets: Tensor, losses: Tensor | None = None) -> None:
+        """Fill `gradients` with those of the loss, and `losses` (slots,) with its values where that is given."""
         hidden = inputs
         for layer in self.layers:
             hidden = self._forward(layer, hidden)
+        if losses is not None:
+            losses.copy_(self.loss.value(hidden, targets))
         last = self.layers[-1]
         last.delta.view.copy_(self.loss.delta(hidden, targets))
         for index in range(len(self.layers) - 1, -1, -1):

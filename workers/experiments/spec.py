@@ -33,6 +33,7 @@ LARGEST_STEP = 2**53  # every whole number up to it is a float; stored as int64
 ALWAYS_RECORDED = (
     *(f"{part}_{what}" for part in ("train", "validation", "test") for what in ("loss", "accuracy")),
     "test_l2_error",
+    "batch_loss",
 )
 
 

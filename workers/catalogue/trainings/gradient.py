@@ -9,7 +9,7 @@ from workers.catalogue.parameters import parameter
 from workers.catalogue.problems import Problem
 from workers.catalogue.schedules.constant import Constant
 
-MOST_EVALUATIONS = 100_000  # of one experiment; each is a point of every curve
+MOST_EVALUATIONS = 100_000  # of one experiment; each is a point of every curve, as is each batch loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,7 @@ class Gradient(Training):
     evaluate_every: int = parameter(100, "steps between two evaluations", minimum=1, maximum=100_000_000)
     snapshots: int = parameter(0, "evenly spaced stages of training kept as models", minimum=0, maximum=100)
     early_stopping: EarlyStopping | None = parameter(None, "when to stop before the last step; null: never")
+    record_batch_loss: bool = parameter(False, "whether the loss of each step's batch is kept, as the curve batch_loss")
 
     def problems(self) -> Iterable[Problem]:
         """Yield what is wrong between the fields."""
@@ -46,6 +47,10 @@ class Gradient(Training):
             least = -(-self.steps // (MOST_EVALUATIONS - 2))
             detail = f"gives {self.evaluations} evaluations of at most {MOST_EVALUATIONS}: use at least {least}"
             yield Problem(path=("evaluate_every",), code="range", detail=detail)
+
+        if self.record_batch_loss and self.steps > MOST_EVALUATIONS:
+            detail = f"keeps at most {MOST_EVALUATIONS} steps, of {self.steps}: train for fewer, or leave it out"
+            yield Problem(path=("record_batch_loss",), detail=detail)
 
     @property
     def evaluations(self) -> int:

@@ -50,7 +50,7 @@ static inline typename Lanes<T>::vector exponential(typename Lanes<T>::vector x)
     for (int k = 1; k <= F::taylor; k++) inverse[k] = inverse[k - 1] / k;
     Vector sum = all<T>(inverse[F::taylor]);
     for (int k = F::taylor - 1; k >= 0; k--) sum = sum * rest + inverse[k];
-    // -fno-math-errno leaves the bits alone: the exponent field of 2**n is n + bias.
+    // The lowest bits of `shifted` are n; the exponent field of 2**n is n + bias.
     const typename F::bits power = ((typename F::bits)shifted + F::bias) << F::mantissa;
     sum *= (Vector)power;
     sum = x < low ? Vector{} : sum;

@@ -4,6 +4,7 @@
 // nothing it computes can depend on other networks. Samples pass in blocks of rows. Numbers of a layer lie
 // in rows that are filled up to whole vectors; what fills them is zero and stays zero.
 #include <cstring>
+#include <vector>
 
 #include "updates.hpp"
 
@@ -28,21 +29,22 @@ template <typename T>
 struct Network {
     const Stack& stack;
     T *parameters, *gradients, *copies;
-    T* hidden[258];  // inputs (block, in) and each layer's outputs (block, out); depth is at most 257
-    T* slopes[258];  // derivative of the activation
-    T* delta[258];   // derivative of the loss by the outputs
+    T* exact;                 // targets (block, out)
+    std::vector<T*> hidden;   // inputs (block, in), then each layer's outputs (block, out)
+    std::vector<T*> slopes;   // derivatives of the activations
+    std::vector<T*> delta;    // derivatives of the loss by the outputs
 
     Network(const Stack& given, T* memory, T* workspace) : stack(given), parameters(memory) {
         gradients = taken(workspace, stack.numbers);
         copies = taken(workspace, stack.copied);
-        hidden[0] = taken(workspace, stack.block * stack.layers[0].in_padded);
-        for (int64_t i = 0; i < stack.depth; i++) {
-            const int64_t size = stack.block * stack.layers[i].out_padded;
-            hidden[i + 1] = taken(workspace, size);
-            slopes[i] = taken(workspace, size);
-            delta[i] = taken(workspace, size);
-        }
+        exact = taken(workspace, stack.block * last().out);
+        hidden.push_back(taken(workspace, stack.block * stack.layers[0].in_padded));
+        for (int64_t i = 0; i < stack.depth; i++)
+            for (auto* buffers : {&hidden, &slopes, &delta})
+                buffers->push_back(taken(workspace, stack.block * stack.layers[i].out_padded));
     }
+
+    const Layer& last() const { return stack.layers[stack.depth - 1]; }
 
     static T* taken(T*& workspace, int64_t numbers) {
         T* place = workspace;
@@ -59,14 +61,15 @@ struct Network {
         }
     }
 
-    // Gather rows of the table (n, in); without indices those from `first` on.
-    void take(const T* table, const int64_t* indices, int64_t first, int64_t some) {
+    // Gather rows of the tables (n, in) and (n, out); without indices those from `first` on, without targets none.
+    void take(const T* inputs, const T* targets, const int64_t* indices, int64_t first, int64_t some) {
         const Layer& layer = stack.layers[0];
         for (int64_t r = 0; r < some; r++) {
-            const T* source = table + (indices ? indices[r] : first + r) * layer.in;
+            const int64_t source = indices ? indices[r] : first + r;
             T* row = hidden[0] + r * layer.in_padded;
-            for (int64_t i = 0; i < layer.in; i++) row[i] = source[i];
+            for (int64_t i = 0; i < layer.in; i++) row[i] = inputs[source * layer.in + i];
             for (int64_t i = layer.in; i < layer.in_padded; i++) row[i] = 0;
+            if (targets) std::memcpy(exact + r * last().out, targets + source * last().out, last().out * sizeof(T));
         }
     }
 
@@ -138,10 +141,7 @@ struct Network {
                               weight, layer.out_padded);
         if (layer.bias < 0) return;
         T* bias = gradients + layer.bias;
-        for (int64_t o = 0; o < layer.out_padded; o++) {
-            T sum = start == Start::zero ? T(0) : bias[o];
-            bias[o] = sum;
-        }
+        if (start == Start::zero) std::memset(bias, 0, layer.out_padded * sizeof(T));
         for (int64_t r = 0; r < some; r++)
             for (int64_t o = 0; o < layer.out_padded; o++) bias[o] += change[r * layer.out_padded + o];
     }
@@ -155,23 +155,17 @@ void train(const Stack& stack, int optimizer, int loss, T* memory, T* workspace,
            const int64_t* indices, int64_t rows, int64_t steps, const T* coefficients, int64_t columns,
            double* losses) {
     Network<T> network(stack, memory, workspace);
-    const Layer& last = stack.layers[stack.depth - 1];
-    T* exact = workspace + stack.numbers + stack.copied;
-    exact += stack.block * stack.layers[0].in_padded;
-    for (int64_t i = 0; i < stack.depth; i++) exact += 3 * stack.block * stack.layers[i].out_padded;
+    const Layer& last = network.last();
     network.copy_weights();
     for (int64_t step = 0; step < steps; step++) {
         double value = 0;
         for (int64_t first = 0; first < rows; first += stack.block) {
             const int64_t some = rows - first < stack.block ? rows - first : stack.block;
             const int64_t* chosen = indices ? indices + step * rows + first : nullptr;
-            network.take(inputs, chosen, first, some);
-            for (int64_t r = 0; r < some; r++)
-                std::memcpy(exact + r * last.out, targets + (chosen ? chosen[r] : first + r) * last.out,
-                            last.out * sizeof(T));
+            network.take(inputs, targets, chosen, first, some);
             const T* found = network.forward(some);
-            value += (loss == MSE ? squared_error<T> : cross_entropy<T>)(some, rows, last.out, last.out_padded, found,
-                                                                         exact, network.delta[stack.depth - 1]);
+            value += (loss == MSE ? squared_error<T> : cross_entropy<T>)(
+                some, rows, last.out, last.out_padded, found, network.exact, network.delta[stack.depth - 1]);
             network.backward(some, first == 0);
         }
         losses[step] = value;
@@ -184,10 +178,10 @@ void train(const Stack& stack, int optimizer, int loss, T* memory, T* workspace,
 template <typename T>
 void evaluate(const Stack& stack, T* memory, T* workspace, const T* inputs, int64_t count, T* found) {
     Network<T> network(stack, memory, workspace);
-    const Layer& last = stack.layers[stack.depth - 1];
+    const Layer& last = network.last();
     for (int64_t first = 0; first < count; first += stack.block) {
         const int64_t some = count - first < stack.block ? count - first : stack.block;
-        network.take(inputs, nullptr, first, some);
+        network.take(inputs, nullptr, nullptr, first, some);
         const T* out = network.forward(some);
         for (int64_t r = 0; r < some; r++)
             std::memcpy(found + (first + r) * last.out, out + r * last.out_padded, last.out * sizeof(T));
