@@ -58,7 +58,7 @@ class LinearRegions(Probe):
 
         stack, interval = subject.stack, self.domain or (subject.box or ((-1.0, 1.0),))[0]
         assert stack is not None, "the spec refuses architectures without a stack"
-        scaling, state = subject.split.scaling, subject.state
+        scaling, state = subject.scaling, subject.state
         if not all(np.isfinite(array).all() for array in state.values()):
             return Reading(metrics=dict.fromkeys(self.metric_names(), math.nan))
         layers = [
