@@ -7,21 +7,15 @@ Exits 0 only if all succeeded, none ran twice, and both workers took part.
 
 import argparse
 import collections
-import contextlib
 import json
-import os
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import httpx
 
-from tests.servers import find_postgres, postgres_server, valkey_server
+from benchmarks.deployment import URL, WHYDEEP, by_url, processes, wait_until_ready
 
-WHYDEEP = str(Path(sys.executable).with_name("whydeep"))
-PORT = 8901
-URL = f"http://127.0.0.1:{PORT}"
+__all__ = ["WHYDEEP", "wait_until_ready"]
 ACTIVATIONS = ("tanh", "relu", "gelu", "sigmoid")
 
 
@@ -35,33 +29,6 @@ def spec(number):
         "training": {"kind": "gradient", "steps": 500, "batch_size": 64},
         "seed": number,
     }
-
-
-@contextlib.contextmanager
-def processes(environment):
-    """Run the API, two training workers and nothing else."""
-    commands = [["api", "--port", str(PORT)], *(["worker", "--queue", "cpu", "--name", f"w{n}"] for n in range(2))]
-    running = [
-        subprocess.Popen([WHYDEEP, *command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for command in commands
-    ]
-    try:
-        yield
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait(timeout=30)
-
-
-def wait_until_ready(client):
-    """Return when the API answers."""
-    for _ in range(600):
-        with contextlib.suppress(httpx.TransportError):
-            if client.get("/readyz").status_code == 200:
-                return
-        time.sleep(0.1)
-    raise SystemExit("the API did not start")
 
 
 def run(count):
@@ -99,14 +66,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--experiments", type=int, default=200)
     count = arguments.parse_args().experiments
-    with contextlib.ExitStack() as stack:
-        database = os.environ.get("WHYDEEP_DATABASE_URL") or stack.enter_context(postgres_server(find_postgres()))
-        broker = os.environ.get("WHYDEEP_BROKER_URL") or stack.enter_context(valkey_server())
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        environment = {**os.environ, **threads, "WHYDEEP_DATABASE_URL": database, "WHYDEEP_BROKER_URL": broker}
-        subprocess.run([WHYDEEP, "migrate"], env=environment, check=True)
-        with processes(environment):
-            succeeded = run(count)
+    with by_url() as environment, processes(environment):
+        succeeded = run(count)
     sys.exit(not succeeded)
 
 

@@ -23,9 +23,9 @@ from workers.database import queries, submissions
 from workers.database.submissions import KeyReusedError
 from workers.database.values import ExperimentView, NewExperiment, StoredReply
 from workers.experiments.codec import decode
+from workers.experiments.costs import Estimate, estimate
 from workers.experiments.lifecycle import Status
 from workers.experiments.measurement import MODEL
-from workers.experiments.shape import Estimate, estimate
 from workers.experiments.spec import Approximation, ExperimentSpec
 
 LONGEST_RETRY_SECONDS = 60

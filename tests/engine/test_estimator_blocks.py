@@ -6,7 +6,8 @@ import numpy as np
 
 from workers.catalogue.architectures.polynomial import PolynomialLeastSquares
 from workers.catalogue.values import Samples, Scaling, Task
-from workers.engine.models import ROWS, Model
+from workers.engine.models import Model
+from workers.experiments.costs import MOST_ROWS
 
 
 def test_many_rows_cost_no_more_than_a_block_and_give_the_same_values() -> None:
@@ -33,6 +34,6 @@ def test_many_rows_cost_no_more_than_a_block_and_give_the_same_values() -> None:
         assert tracemalloc.get_traced_memory()[1] < 100e6
     finally:
         tracemalloc.stop()
-    last = architecture.predict(state, rows[-ROWS:])
-    assert np.array_equal(found[-ROWS:], last)
+    last = architecture.predict(state, rows[-MOST_ROWS:])
+    assert np.array_equal(found[-MOST_ROWS:], last)
     assert predict(rows[:0]).shape == (0, 1)

@@ -8,7 +8,7 @@ from tests.experiments.specs import SINE, changed, without
 from workers.catalogue.problems import InvalidError
 from workers.experiments.backends import chunk_slots
 from workers.experiments.codec import decode
-from workers.experiments.shape import backend_of, device_of, estimate, shape_key
+from workers.experiments.shape import backend_of, device_of, shape_key
 
 OUT: list[tuple[str, Any]] = [
     ("seed", 9),
@@ -130,11 +130,3 @@ def test_slots_are_a_power_of_two_that_fits_the_cache() -> None:
     """256 numbers, 64 rows: 2 * 64 * 256 * 4 bytes = 2**17 a member, of 2**20. Mutation: the chunk in one slot's."""
     assert [chunk_slots(numbers, 64, 4, "cpu") for numbers in (100_000, 256, 4)] == [2, 8, 32]
     assert chunk_slots(256, 64, 4, "cuda") == 512
-
-
-def test_an_estimate_counts_parameters_and_grows_with_the_steps() -> None:
-    """64 + 64 + 64*64 + 64 + 64 + 1 = 4,353. Mutation: forget the evaluations."""
-    short, long = (estimate(decode(changed("training.steps", steps))) for steps in (100, 10_000))
-    assert short.parameters == 4353 and short.seconds < long.seconds and short.memory_bytes == long.memory_bytes
-    assert short.flops > 2 * 4353 * 3 * 100 * 64
-    assert estimate(decode({"type": "recorded", "config": {}, "metrics": {}})).flops == 0

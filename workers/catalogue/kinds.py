@@ -94,6 +94,10 @@ class Architecture(Component):
         """Return how many numbers one sample takes while the model is evaluated, at most."""
         return self.parameter_count(inputs, outputs)
 
+    def multiplications_per_sample(self, inputs: int, outputs: int) -> int:
+        """Return how many products of a number and a parameter one sample costs, at most."""
+        return self.parameter_count(inputs, outputs)
+
     def misfits(self, sizes: DataSizes, task: Task) -> Iterable[Problem]:
         """Yield why this architecture cannot serve data of these sizes."""
         return ()
@@ -114,6 +118,11 @@ class Network(Architecture):
     @abstractmethod
     def module(self, inputs: int, outputs: int) -> "Module":
         """Return a torch module (n, inputs) to (n, outputs) with the names of `initial_state`."""
+
+    def numbers_per_sample(self, inputs: int, outputs: int) -> int:
+        """Return the inputs and outputs of all layers of a stack; other networks say it themselves."""
+        stack = self.stack(inputs, outputs)
+        return sum(stack.sizes) if stack is not None else self.parameter_count(inputs, outputs)
 
     def stack(self, inputs: int, outputs: int) -> DenseStack | None:
         """Return the layers when this is a plain stack of dense layers, else None."""

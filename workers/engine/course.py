@@ -61,7 +61,8 @@ class Course:
     def observe(self, state: "State", outputs: Callable[[Tensor], Tensor]) -> None:
         """Look at the weights after `due` steps; set `ending` when the training is over."""
         step = self._steps.popleft()
-        values = evaluate(self.material, outputs, self.spec.loss)
+        assert self.spec.architecture is not None
+        values = evaluate(self.material, outputs, self.spec.loss, self.spec.architecture)
         for name, value in values.items():
             steps, points = self.curves.setdefault(name, ([], []))
             steps.append(step)

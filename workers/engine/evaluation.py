@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workers.catalogue.kinds import Loss
+from workers.catalogue.kinds import Architecture, Loss
 from workers.catalogue.values import Task
 from workers.engine.material import Material, Part
+from workers.experiments.costs import rows_at_once
 
 if TYPE_CHECKING:
     from workers.catalogue.values import Floats
@@ -18,15 +19,18 @@ if TYPE_CHECKING:
 ROWS = {"cpu": 1024, "cuda": 16_384}  # samples at a time: activations in the cache, or enough for the device
 
 
-def evaluate(material: Material, outputs: Callable[[Tensor], Tensor], loss: Loss) -> dict[str, float]:
+def evaluate(
+    material: Material, outputs: Callable[[Tensor], Tensor], loss: Loss, architecture: Architecture
+) -> dict[str, float]:
     """Return the loss of each part by its curve's name, and accuracies or the test error in the units of the data.
 
-    `outputs` maps scaled inputs (n, d) to scaled outputs (n, m). Sums run in float64.
+    `outputs` maps scaled inputs (n, d) to scaled outputs (n, m), as the architecture does. Sums run in float64.
     """
     values: dict[str, float] = {}
     scale = torch.from_numpy(material.scaling.output_scale)
     for name, part in material.parts.items():
-        found = _means(part, outputs, loss, scale.to(part.exact.device))
+        rows = min(ROWS[part.inputs.device.type], rows_at_once(architecture, part.inputs.shape[1], part.exact.shape[1]))
+        found = _means(part, outputs, loss, scale.to(part.exact.device), rows)
         values[f"{name}_loss"] = found["loss"]
         if material.split.task is Task.CLASSIFICATION:
             values[f"{name}_accuracy"] = found["correct"]
@@ -35,10 +39,11 @@ def evaluate(material: Material, outputs: Callable[[Tensor], Tensor], loss: Loss
     return values
 
 
-def _means(part: Part, outputs: Callable[[Tensor], Tensor], loss: Loss, scale: Tensor) -> Mapping[str, float]:
+def _means(
+    part: Part, outputs: Callable[[Tensor], Tensor], loss: Loss, scale: Tensor, rows: int
+) -> Mapping[str, float]:
     """Return means over the samples: loss, share of right classes, squared distance in the units of the data."""
     count = len(part.inputs)
-    rows = ROWS[part.inputs.device.type]
     sums = []
     with torch.no_grad():
         for start in range(0, count, rows):

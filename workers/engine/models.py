@@ -17,6 +17,7 @@ from workers.engine.evaluation import log_probabilities
 from workers.engine.loop import load_state
 from workers.engine.material import DTYPES, Material
 from workers.experiments.codec import decode_component, encode_component
+from workers.experiments.costs import rows_at_once
 from workers.experiments.spec import Approximation, ExperimentSpec
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 FORMAT = "whydeep-1"
 SCALING = ("input_mean", "input_scale", "output_mean", "output_scale")
-ROWS = 4096  # samples mapped at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,7 @@ class Model:
         For a classification a network gives its outputs before any softmax, an estimator class probabilities.
         """
         architecture, state, scaling = self.architecture, self.state, self.scaling
+        rows = rows_at_once(architecture, self.inputs, self.outputs)
         network = _network(architecture, self) if isinstance(architecture, Network) else None
 
         def predict(inputs: "Floats") -> "Floats":
@@ -69,7 +70,7 @@ class Model:
             else:
                 assert isinstance(architecture, Estimator)
                 # In blocks: an estimator may hold a row of its basis, or a path per tree, for every sample.
-                blocks = (given[first : first + ROWS] for first in range(0, max(1, len(given)), ROWS))
+                blocks = (given[first : first + rows] for first in range(0, max(1, len(given)), rows))
                 found = np.concatenate([np.asarray(architecture.predict(state, b), dtype=np.float64) for b in blocks])
             return np.asarray(found * scaling.output_scale + scaling.output_mean)
 
@@ -95,10 +96,11 @@ def _network(architecture: Network, model: Model) -> Callable[[Tensor], Tensor]:
     module = architecture.module(model.inputs, model.outputs).to(dtype)
     load_state(module, model.state)
     module.eval()
+    rows = rows_at_once(architecture, model.inputs, model.outputs)
 
     def network(inputs: Tensor) -> Tensor:
         with torch.no_grad():
-            found = [module(rows.to("cpu", dtype)) for rows in torch.split(inputs, ROWS)]
+            found = [module(some.to("cpu", dtype)) for some in torch.split(inputs, rows)]
         return torch.cat(found).to(inputs.device)
 
     return network

@@ -64,7 +64,7 @@ def pruning_curve(subject: Subject, sparsities: Sequence[float], scope: Scope) -
             scaling=subject.scaling,
             state=pruned(subject.state, names, sparsity, scope),
         )
-        values = evaluate(material, model.scaled(), subject.loss)
+        values = evaluate(material, model.scaled(), subject.loss, subject.architecture)
         values["remaining_weights"] = float(sum(np.count_nonzero(model.state[name]) for name in names))
         for name, value in values.items():
             found.setdefault(name, []).append(value)

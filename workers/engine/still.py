@@ -69,6 +69,6 @@ def _scaled(material: Material) -> Samples:
 
 
 def _evaluated(spec: Approximation, material: Material, model: Model) -> Conclusion:
-    values = evaluate(material, model.scaled(), spec.loss)
+    values = evaluate(material, model.scaled(), spec.loss, model.architecture)
     curves = {name: ([0], [value]) for name, value in values.items()}
     return Conclusion(spec=spec, model=model, material=material, curves=curves)

@@ -1,8 +1,7 @@
-"""Which experiments may share a population, and what one costs; no torch, no data."""
+"""Which experiments may share a population; no torch, no data."""
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from workers.catalogue.kinds import Estimator, Network, Optimizer
@@ -14,18 +13,6 @@ from workers.experiments.spec import Approximation, ExperimentSpec, Simulated
 
 Backend = TrainingBackend | Literal["fit", "measure", "simulation", "none"]
 COMPILED, STACKED = "compiled-", ("written-", "vmap-")  # how the keys of these back ends begin
-SECONDS_PER_FLOP = 1 / 5e9  # order of magnitude of one CPU core on small products
-SECONDS_PER_STEP = 2e-4  # dispatch of one step
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """What an experiment will take, to the order of magnitude."""
-
-    parameters: int
-    flops: float
-    memory_bytes: int
-    seconds: float
 
 
 def dense_stack(spec: ExperimentSpec) -> DenseStack | None:
@@ -57,8 +44,7 @@ def most_slots(spec: Approximation) -> int:
     """Return C, the slots of a chunk of many members, of a back end whose slots step together."""
     sizes, training, network = spec.sizes, spec.training, spec.architecture
     assert isinstance(training, Gradient) and isinstance(network, Network)
-    stack = dense_stack(spec)
-    numbers = sum(stack.sizes) if stack else network.numbers_per_sample(sizes.inputs, sizes.outputs)
+    numbers = network.numbers_per_sample(sizes.inputs, sizes.outputs)
     return chunk_slots(numbers, training.batch_size or sizes.train, spec.bytes_per_number, device_of(spec))
 
 
@@ -113,24 +99,3 @@ def _structure_of_network(spec: Approximation) -> Any:
 def structure_of(optimizer: Optimizer) -> dict[str, Any]:
     """Return the optimizer without the numbers that may differ inside a population."""
     return {name: value for name, value in encode_component(optimizer).items() if name not in optimizer.numeric}
-
-
-def estimate(spec: ExperimentSpec) -> Estimate:
-    """Return what the experiment will cost; zero for what is not trained."""
-    if not isinstance(spec, Approximation) or spec.architecture is None:
-        return Estimate(parameters=0, flops=0.0, memory_bytes=0, seconds=0.0)
-    sizes, width = spec.sizes, spec.bytes_per_number
-    parameters = spec.architecture.parameter_count(sizes.inputs, sizes.outputs)
-    training = spec.training
-    steps = training.steps if isinstance(training, Gradient) else 0
-    rows = (training.batch_size or sizes.train) if isinstance(training, Gradient) else sizes.train
-    evaluations = training.evaluations if isinstance(training, Gradient) else 1
-    evaluated = sizes.train + sizes.validation + sizes.test
-    stack = dense_stack(spec)
-    units = sum(stack.sizes) if stack else spec.architecture.numbers_per_sample(sizes.inputs, sizes.outputs)
-    flops = 2.0 * parameters * (3 * steps * rows + evaluations * evaluated)
-    memory = width * (
-        4 * parameters + 3 * units * max(rows, min(evaluated, 4096)) + evaluated * (sizes.inputs + sizes.outputs)
-    )
-    seconds = flops * SECONDS_PER_FLOP + steps * SECONDS_PER_STEP
-    return Estimate(parameters=parameters, flops=flops, memory_bytes=memory, seconds=seconds)

@@ -81,7 +81,7 @@ class HessianSpectrum(Probe):
             yield Problem(path=("products",), code="range", detail=detail)
         samples = min(self.samples or sizes.train, sizes.train)
         products = min(self.products, parameters) + self.vectors * min(self.vector_steps, parameters)
-        numbers = max(parameters, architecture.numbers_per_sample(sizes.inputs, sizes.outputs)) * products
+        numbers = architecture.multiplications_per_sample(sizes.inputs, sizes.outputs) * products
         if samples * numbers > LARGEST_WORK:
             most = LARGEST_WORK // numbers
             detail = f"{products} products on {samples} samples take too long: at most {most} samples, or fewer vectors"

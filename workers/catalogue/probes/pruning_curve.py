@@ -64,8 +64,8 @@ class PruningCurve(Probe):
         if sizes.test == 0:
             yield Problem(detail="there are no test samples")
             return
-        numbers = architecture.numbers_per_sample(sizes.inputs, sizes.outputs)
-        most = LARGEST_WORK // (sizes.test * numbers)
+        multiplications = architecture.multiplications_per_sample(sizes.inputs, sizes.outputs)
+        most = LARGEST_WORK // (sizes.test * multiplications)
         if (count := len(self._looked_at())) > most:
             detail = f"{count} sparsities, 0 and {self.sparsity:g} among them, take too long: at most {most}"
             yield Problem(path=("sparsities",), code="range", detail=f"{detail}, or use fewer test samples")
