@@ -1,6 +1,5 @@
 """The compiled back end against finite differences, autograd and exact functions; and without a compiler."""
 
-import ctypes
 import itertools
 from typing import Any
 
@@ -119,8 +118,7 @@ def activated(name: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the kernel's activations and derivatives of a whole number of vectors."""
     values, slopes = x.copy(), np.empty_like(x)
     call = getattr(kernel().functions, "activate_float" if x.dtype == np.float32 else "activate_double")
-    places = [ctypes.c_void_p(array.ctypes.data) for array in (values, slopes)]
-    call(KERNEL_ACTIVATIONS.index(name), ctypes.c_int64(len(x)), *places)
+    call(KERNEL_ACTIVATIONS.index(name), len(x), values.ctypes.data, slopes.ctypes.data)
     return values, slopes
 
 

@@ -97,19 +97,19 @@ class CompiledProgram(Program):
         rows = len(inputs) if indices is None else indices.shape[1]
         losses = np.empty(len(coefficients))
         self._train(
-            ctypes.byref(self._plan),
+            ctypes.addressof(self._plan),
             self._optimizer,
             self._loss,
-            _place(self._rows[slot]),
-            _place(self._workspace),
-            _place(inputs),
-            _place(targets),
-            None if indices is None else ctypes.c_void_p(indices.ctypes.data),
-            ctypes.c_int64(rows),
-            ctypes.c_int64(len(coefficients)),
-            ctypes.c_void_p(coefficients.ctypes.data),
-            ctypes.c_int64(coefficients.shape[1]),
-            ctypes.c_void_p(losses.ctypes.data),
+            self._rows[slot].data_ptr(),
+            self._workspace.data_ptr(),
+            inputs.data_ptr(),
+            targets.data_ptr(),
+            None if indices is None else indices.ctypes.data,
+            rows,
+            len(coefficients),
+            coefficients.ctypes.data,
+            coefficients.shape[1],
+            losses.ctypes.data,
         )
         return losses
 
@@ -137,14 +137,8 @@ class CompiledProgram(Program):
         """Map (n, d) to (n, m) by the present weights of a slot."""
         given = inputs.contiguous()
         found = torch.empty(len(given), int(self._layers["out"][-1]), dtype=given.dtype)
-        self._evaluate(
-            ctypes.byref(self._plan),
-            _place(self._rows[slot]),
-            _place(self._workspace),
-            _place(given),
-            ctypes.c_int64(len(given)),
-            _place(found),
-        )
+        places = (self._rows[slot].data_ptr(), self._workspace.data_ptr(), given.data_ptr())
+        self._evaluate(ctypes.addressof(self._plan), *places, len(given), found.data_ptr())
         return found
 
     def _weight(self, row: Tensor, layer: "NDArray[np.void]") -> Tensor:
@@ -204,7 +198,3 @@ def _plan(layers: "NDArray[np.void]", bytes_per_number: int) -> _Stack:
 def _workspace_numbers(layers: "NDArray[np.void]", plan: _Stack) -> int:
     activations = int(layers["in_padded"][0] + 3 * layers["out_padded"].sum() + layers["out"][-1])
     return int(plan.numbers + plan.copied + plan.block * activations)
-
-
-def _place(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())

@@ -7,6 +7,7 @@ import numpy as np
 
 from workers.catalogue.trainings.gradient import Gradient
 from workers.engine.course import Course
+from workers.engine.permutations import permutations
 from workers.engine.philox import Purpose, Stream, minibatch_indices
 
 if TYPE_CHECKING:
@@ -48,5 +49,7 @@ class Order:
         """Return the sample indices (window, rows) of the window that begins at step `start`."""
         if not self._first <= start < self._first + len(self._drawn):
             self._first = start - start % self._stretch
-            self._drawn = minibatch_indices(self._stream, self._count, self._rows, self._first, self._stretch)
+            self._drawn = minibatch_indices(
+                self._stream, self._count, self._rows, self._first, self._stretch, permutations
+            )
         return self._drawn[start - self._first :][: self._window]

@@ -11,9 +11,10 @@ import enum
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -154,12 +155,17 @@ def permutations(stream: Stream, n: int, steps: npt.NDArray[np.uint64]) -> npt.N
     return result
 
 
-def minibatch_indices(stream: Stream, n: int, batch_size: int, first_step: int, steps: int) -> npt.NDArray[np.int64]:
+Permute: TypeAlias = Callable[[Stream, int, npt.NDArray[np.uint64]], npt.NDArray[np.int64]]
+
+
+def minibatch_indices(
+    stream: Stream, n: int, batch_size: int, first_step: int, steps: int, permute: Permute = permutations
+) -> npt.NDArray[np.int64]:
     """Return the sample indices of consecutive minibatches: (steps, batch_size).
 
     Step s holds positions s*batch_size .. (s+1)*batch_size-1 of the endless concatenation of epoch
     permutations (epoch e is `stream.permutation(n, step=e)`), so no batch is partial and every window
-    shows the same sequence. Raise ValueError unless 1 <= batch_size <= n.
+    shows the same sequence; `permute` draws them as `permutations` does. Raise ValueError unless 1 <= batch_size <= n.
     """
     if not 1 <= batch_size <= n:
         raise ValueError(f"batch_size must be in [1, {n}], the number of samples, got {batch_size}")
@@ -169,7 +175,7 @@ def minibatch_indices(stream: Stream, n: int, batch_size: int, first_step: int, 
         return np.empty((0, batch_size), dtype=np.int64)
     start, stop = first_step * batch_size, (first_step + steps) * batch_size
     epochs = np.arange(start // n, (stop - 1) // n + 1, dtype=np.uint64)
-    order = permutations(stream, n, epochs).reshape(-1)
+    order = permute(stream, n, epochs).reshape(-1)
     offset = start - (start // n) * n
     return order[offset : offset + steps * batch_size].reshape(steps, batch_size)
 

@@ -25,6 +25,8 @@ class LocallyConnectedNetwork(GridNetwork):
     windows of 1. Positions are those of the windows, row by row.
     """
 
+    vmap_devices = ("cpu",)
+
     dimensions: int = parameter(2, "axes of the input: 1 a line, 2 a square", minimum=1, maximum=2)
 
     @property

@@ -30,6 +30,9 @@ class RandomFeatures(Network):
     among the parameters.
     """
 
+    vmap_devices = ("cpu",)
+    initial = ("initialisation", "scale", "bias_law", "bias_scale")
+
     width: int = parameter(256, "random features", minimum=1, maximum=65_536)
     activation: FeatureActivation = parameter("cosine", "nonlinearity s of the features")
     scale: float = parameter(

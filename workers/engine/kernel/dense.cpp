@@ -191,7 +191,7 @@ void evaluate(const Stack& stack, T* memory, T* workspace, const T* inputs, int6
 }  // namespace
 
 #define EXPORT(T)                                                                                                   \
-    extern "C" void train_##T(const Stack* stack, int optimizer, int loss, T* memory, T* workspace, const T* inputs, \
+    extern "C" void train_##T(const Stack* stack, int64_t optimizer, int64_t loss, T* memory, T* workspace, const T* inputs, \
                               const T* targets, const int64_t* indices, int64_t rows, int64_t steps,                \
                               const T* coefficients, int64_t columns, double* losses) {                             \
         train<T>(*stack, optimizer, loss, memory, workspace, inputs, targets, indices, rows, steps, coefficients,   \
@@ -201,7 +201,7 @@ void evaluate(const Stack& stack, T* memory, T* workspace, const T* inputs, int6
                                  T* found) {                                                                        \
         evaluate<T>(*stack, memory, workspace, inputs, count, found);                                               \
     }                                                                                                               \
-    extern "C" void activate_##T(int kind, int64_t numbers, T* values, T* slopes) {                                 \
+    extern "C" void activate_##T(int64_t kind, int64_t numbers, T* values, T* slopes) {                                 \
         activate<T>(kind, numbers, values, slopes);                                                                 \
     }
 

@@ -13,10 +13,23 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-SOURCES = ("dense.cpp", "updates.hpp", "activations.hpp", "products.hpp")
+SOURCES = ("dense.cpp", "permutations.cpp", "updates.hpp", "activations.hpp", "products.hpp")
+LIBRARY = "kernel"
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-shared", "-fPIC")
 COMPILERS = ("c++", "g++", "clang++")
+WHOLE, KEY, PLACE = ctypes.c_int64, ctypes.c_uint64, ctypes.c_void_p
+TRAIN = (PLACE, WHOLE, WHOLE, PLACE, PLACE, PLACE, PLACE, PLACE, WHOLE, WHOLE, PLACE, WHOLE, PLACE)
+EVALUATE = (PLACE, PLACE, PLACE, PLACE, WHOLE, PLACE)
+ACTIVATE = (WHOLE, WHOLE, PLACE, PLACE)
+SIGNATURES: dict[str, tuple[Any, ...]] = {
+    **{f"train_{number}": TRAIN for number in ("float", "double")},
+    **{f"evaluate_{number}": EVALUATE for number in ("float", "double")},
+    **{f"activate_{number}": ACTIVATE for number in ("float", "double")},
+    "permutations": (KEY, PLACE, WHOLE, WHOLE, PLACE),
+    "argsort": (PLACE, WHOLE, PLACE),
+}
 TIMEOUT_SECONDS = 300.0
 CPU_LINES = ("flags", "Features", "model name", "CPU part")  # of /proc/cpuinfo: what -march=native looks at
 
@@ -41,13 +54,21 @@ def kernel() -> Kernel | None:
     try:
         place = _built(command, _folder())
         content = place.read_bytes()
-        return Kernel(functions=ctypes.CDLL(str(place)), digest=hashlib.sha256(content).hexdigest()[:16])
+        return Kernel(functions=_loaded(place), digest=hashlib.sha256(content).hexdigest()[:16])
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or b""
         log.warning(
             "the kernel does not compile by %s: %s %s", command[0], error, said.decode(errors="replace")[-2000:]
         )
         return None
+
+
+def _loaded(place: Path) -> ctypes.CDLL:
+    functions = ctypes.CDLL(str(place))
+    for name, kinds in SIGNATURES.items():
+        function = getattr(functions, name)
+        function.argtypes, function.restype = kinds, None
+    return functions
 
 
 def compiler() -> tuple[str, ...] | None:
@@ -65,14 +86,14 @@ def compiler() -> tuple[str, ...] | None:
 def _built(command: tuple[str, ...], folder: Path) -> Path:
     """Return the library's place; workers that compile it at the same time put the same file there."""
     flags = (*FLAGS, *_native())
-    place = folder / f"dense-{_recipe(command, flags)}.so"
+    place = folder / f"{LIBRARY}-{_recipe(command, flags)}.so"
     if place.exists():
         return place
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         for name in SOURCES:
             shutil.copy(Path(__file__).with_name(name), scratch)
-        made = Path(scratch) / "dense.so"
-        order = [*command, *flags, "-o", made.name, SOURCES[0]]
+        made = Path(scratch) / f"{LIBRARY}.so"
+        order = [*command, *flags, "-o", made.name, *(name for name in SOURCES if name.endswith(".cpp"))]
         subprocess.run(order, cwd=scratch, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
         made.replace(place)
     return place

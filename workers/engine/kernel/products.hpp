@@ -6,6 +6,8 @@
 // whatever the tile, so its bits depend on the operands alone.
 #pragma once
 
+#include <utility>
+
 #if defined(__AVX512F__)
 constexpr int VECTOR_BYTES = 64, TILE_ROWS = 8;
 #elif defined(__AVX__)
@@ -111,14 +113,50 @@ static inline T dot(long n, const T* a, const T* b) {
     return sums[0];
 }
 
-// b (n, m) = the transpose of a (m, n), a block of a vector's width at a time: it stays in the nearest cache.
+// Lane i of the lower or upper one of two rows, after blocks of `width` lanes off the diagonal changed places.
+template <int width, bool upper, int lanes>
+static constexpr int exchanged(int i) {
+    const bool first = i / width % 2 == 0;
+    return upper ? (first ? i + width : lanes + i) : (first ? i : lanes + i - width);
+}
+
+template <typename T, int width, bool upper, int... i>
+static inline typename Lanes<T>::vector exchange(typename Lanes<T>::vector a, typename Lanes<T>::vector b,
+                                                 std::integer_sequence<int, i...>) {
+#if __has_builtin(__builtin_shufflevector)
+    return __builtin_shufflevector(a, b, exchanged<width, upper, Lanes<T>::count>(i)...);
+#else  // g++ 11 and before
+    const decltype(a < b) lanes = {exchanged<width, upper, Lanes<T>::count>(i)...};
+    return __builtin_shuffle(a, b, lanes);
+#endif
+}
+
+// Transpose a square of rows, by exchanging blocks of 1, 2, 4, ... lanes.
+template <typename T, int width = 1>
+static inline void turn(typename Lanes<T>::vector* rows) {
+    constexpr int lanes = Lanes<T>::count;
+    if constexpr (width < lanes) {
+        constexpr auto order = std::make_integer_sequence<int, lanes>{};
+        for (int i = 0; i < lanes; i++)
+            if (i / width % 2 == 0) {
+                const auto a = rows[i], b = rows[i + width];
+                rows[i] = exchange<T, width, false>(a, b, order);
+                rows[i + width] = exchange<T, width, true>(a, b, order);
+            }
+        turn<T, 2 * width>(rows);
+    }
+}
+
+// b (n, m) = the transpose of a (m, n); rows of both are filled up to whole vectors, those of b with zeros.
 template <typename T>
 static void transpose(long m, long n, const T* a, long a_row, T* b, long b_row) {
-    constexpr int block = Lanes<T>::count;
-    for (long i = 0; i < m; i += block)
-        for (long j = 0; j < n; j += block) {
-            const long last = i + block < m ? i + block : m, end = j + block < n ? j + block : n;
-            for (long q = j; q < end; q++)
-                for (long p = i; p < last; p++) b[q * b_row + p] = a[p * a_row + q];
+    constexpr int lanes = Lanes<T>::count;
+    for (long i = 0; i < m; i += lanes)
+        for (long j = 0; j < n; j += lanes) {
+            typename Lanes<T>::vector rows[lanes];
+            for (int k = 0; k < lanes; k++)
+                rows[k] = i + k < m ? at(a + (i + k) * a_row + j) : typename Lanes<T>::vector{};
+            turn<T>(rows);
+            for (int k = 0; k < lanes && j + k < n; k++) at(b + (j + k) * b_row + i) = rows[k];
         }
 }
