@@ -181,6 +181,7 @@ class Optimizer(Component):
     ) -> None:
         """Change `parameters` and `buffers` in place; each coefficient broadcasts against them.
 
+        `gradients` may be overwritten: a fresh tensor of all parameters costs a pass over the memory.
         Depends on no field named in `numeric`: those arrive by `coefficients`.
         """
 

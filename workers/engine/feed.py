@@ -17,48 +17,61 @@ class Feed:
     """Inputs, targets and coefficients for all slots; a slot without a member repeats those of another.
 
     `rows` is the number of samples per step; with minibatches they are gathered from one table of all
-    members' samples, else they lie still.
+    members' samples, else they lie still. With `fixed` what a step reads is copied to places that never
+    change, so that a recorded step reads what `seek` put there.
     """
 
-    def __init__(self, courses: Mapping[int, Course], slots: int, rows: int) -> None:
-        self._live, self._slots = dict(courses), slots
+    def __init__(self, courses: Mapping[int, Course], slots: int, rows: int, *, fixed: bool) -> None:
+        self._live, self._slots, self._fixed = dict(courses), slots, fixed
         self._window = max(1, min(LONGEST_WINDOW, LARGEST_WINDOW // (slots * padded(rows))))
         first = next(iter(courses.values()))
         train = first.material.parts["train"]
         self._dtype, self._device = train.inputs.dtype, train.inputs.device
         self._start = -1
-        self._coefficients: list[tuple[Tensor, ...]] = []
-        self._full = first.training.batch_size is None
-        if self._full:
-            self._batch = _still(courses, slots)
-        else:
-            self._gather = _Gather(courses, slots, rows, self._window)
+        self._gather = None if first.training.batch_size is None else _Gather(courses, slots, rows, self._window)
+        self._still = None if self._gather is not None else _still(courses, slots)
+        self._coefficients = torch.empty(0)  # (window, c, slots, 1)
+        self._now: tuple[Tensor, ...] = ()
 
     def forget(self, slot: int) -> None:
         """Prepare nothing more for a member that has ended."""
         del self._live[slot]
 
-    def at(self, step: int) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
-        """Return inputs (slots, rows, d), targets (slots, rows, m) and coefficients (slots, 1) of a step.
-
-        The tensors are overwritten by the next call.
-        """
+    def seek(self, step: int) -> None:
+        """Make a step the present one."""
         start = step - step % self._window
         if start != self._start:
             self._start = start
             self._coefficients = self._next_coefficients(start)
-            if not self._full:
+            if self._gather is not None:
                 self._gather.prepare(self._live, start)
-        inputs, targets = self._batch if self._full else self._gather.batch(step - start)
-        return inputs, targets, self._coefficients[step - start]
+        position = step - start
+        chosen = [self._coefficients[position]]
+        if self._gather is not None:
+            chosen.append(self._gather.window[position])
+        if not self._fixed:
+            self._now = tuple(chosen)
+        elif not self._now:
+            self._now = tuple(each.clone() for each in chosen)
+        else:
+            for held, each in zip(self._now, chosen, strict=True):
+                held.copy_(each)
 
-    def _next_coefficients(self, start: int) -> list[tuple[Tensor, ...]]:
+    def take(self) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+        """Return inputs (slots, rows, d), targets (slots, rows, m) and coefficients (slots, 1) of the present step.
+
+        The tensors are overwritten by the next call.
+        """
+        samples = self._gather.batch(self._now[1]) if self._gather is not None else self._still
+        assert samples is not None
+        return *samples, self._now[0].unbind(0)
+
+    def _next_coefficients(self, start: int) -> Tensor:
         steps = np.arange(start, start + self._window)
         columns = {slot: coefficients_of(course.training, steps) for slot, course in self._live.items()}
         spare = next(iter(columns.values()))
         stacked = np.stack([columns.get(slot, spare) for slot in range(self._slots)], axis=-1)  # (t, c, slots)
-        window = torch.from_numpy(stacked).to(self._dtype).to(self._device)
-        return [each.unbind(0) for each in window.unsqueeze(-1).unbind(0)]
+        return torch.from_numpy(stacked).to(self._dtype).to(self._device).unsqueeze(-1)
 
 
 def _still(courses: Mapping[int, Course], slots: int) -> tuple[Tensor, Tensor]:
@@ -90,17 +103,17 @@ class _Gather:
         self._rows = rows
         self._held = [table.new_zeros(slots * padded(rows), table.shape[1]) for table in self._tables]
         self._views = [held.view(slots, padded(rows), -1)[:, :rows] for held in self._held]
-        self._window: Sequence[Tensor] = ()
+        self.window = torch.empty(0, dtype=torch.int64)  # (window, slots * padded rows)
 
     def prepare(self, live: Mapping[int, Course], start: int) -> None:
         """Draw the indices of a window; slots without a member keep those of the last one."""
         for slot in live:
             self._indices[:, slot, : self._rows] = self._orders[slot].take(start) + self._offsets[slot]
         window = torch.from_numpy(self._indices).to(self._tables[0].device)
-        self._window = window.flatten(start_dim=1).unbind(0)
+        self.window = window.flatten(start_dim=1)
 
-    def batch(self, position: int) -> tuple[Tensor, Tensor]:
-        """Return inputs (slots, rows, d) and targets (slots, rows, m) at a step of the window."""
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return inputs (slots, rows, d) and targets (slots, rows, m) of a row of the window."""
         for table, held in zip(self._tables, self._held, strict=True):
-            torch.index_select(table, 0, self._window[position], out=held)
+            torch.index_select(table, 0, indices, out=held)
         return self._views[0], self._views[1]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from workers.engine.course import Course
 from workers.engine.feed import Feed
+from workers.engine.graphs import StepGraph
 
 if TYPE_CHECKING:
     from workers.catalogue.values import State
@@ -68,12 +69,17 @@ class Program(ABC):
 
 
 class StepProgram(Program):
-    """A program that takes one step of all its slots at a time, from a feed."""
+    """A program that takes one step of all its slots at a time, from a feed; on a GPU by replaying a recorded one."""
 
     _feed: Feed
+    _batch_losses: Tensor | None
+    _graph: StepGraph | None
 
     def _supply(self, courses: Mapping[int, Course], rows: int) -> None:
-        self._feed = Feed(courses, self.slots, rows)
+        on_gpu = self.memory[0].is_cuda
+        self._feed = Feed(courses, self.slots, rows, fixed=on_gpu)
+        self._batch_losses = None if self.losses is None else self.losses.new_zeros(self.slots)
+        self._graph = StepGraph(self._step, self.memory) if on_gpu else None
 
     def forget(self, slot: int) -> None:
         """Prepare nothing more for a member that has ended."""
@@ -86,8 +92,16 @@ class StepProgram(Program):
     def advance(self, live: Collection[int], first: int, last: int) -> None:
         """Take the steps first, ..., last - 1."""
         for step in range(first, last):
-            wanted = self.losses is not None and step < self.losses.shape[1]
-            self.step(*self._feed.at(step), self.losses[:, step] if self.losses is not None and wanted else None)
+            self._feed.seek(step)
+            if self._graph is None:
+                self._step()
+            else:
+                self._graph.run()
+            if self.losses is not None and self._batch_losses is not None and step < self.losses.shape[1]:
+                self.losses[:, step] = self._batch_losses
+
+    def _step(self) -> None:
+        self.step(*self._feed.take(), self._batch_losses)
 
     @abstractmethod
     def step(

@@ -50,5 +50,6 @@ class AdamW(Optimizer):
         mean, square = buffers
         beta1, rest1, beta2, rest2, step, root_correction, epsilon, kept = coefficients
         mean.mul_(beta1).addcmul_(gradients, rest1)
-        square.mul_(beta2).add_((gradients * gradients).mul_(rest2))
-        parameters.mul_(kept).add_((mean * step).div_(square.sqrt().div_(root_correction).add_(epsilon)))
+        square.mul_(beta2).add_(gradients.mul_(gradients).mul_(rest2))
+        change = gradients.copy_(square).sqrt_().div_(root_correction).add_(epsilon).reciprocal_().mul_(mean).mul_(step)
+        parameters.mul_(kept).add_(change)
