@@ -18,14 +18,17 @@ torch := $(if $(call on,GPU),$(VENV)/.torch-cuda,$(or $(wildcard $(VENV)/.torch-
 # A local CPU wheel (2.13.0+cpu) satisfies ==2.13.0 and outranks 2.13.0; === takes the CUDA build alone.
 torch_cuda := $(if $(TORCH_INDEX_URL),torch==$(TORCH_VERSION),torch===$(TORCH_VERSION))
 torch_index := $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
+# Without a C++ compiler on the machine a wheel brings one.
+compiler := $(if $(shell command -v $${CXX:-c++} || command -v g++ || command -v clang++),,$(VENV)/.compiler)
 installed := $(or $(wildcard $(VENV)/.installed-dev),$(VENV)/.installed)
 pip := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev test lint format docs clean check-python
+.PHONY: help run install install-dev test test-bits lint format docs bench-training bench-throughput bench-gpu clean \
+  check-python
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  ONCE=1 stops after the example; PORT=8080; GPU=1 installs the CUDA build of torch;"
 	@echo "  TORCH_INDEX_URL=... takes torch from that index; PYTHON=python3.12; ARGS='-k name' for pytest"
@@ -34,9 +37,9 @@ run: install ## install, start the service, run one experiment, serve until Ctrl
 	@exec $(BIN)/whydeep up --example examples/sine.json \
 	  $(if $(call on,ONCE),--once) $(if $(PORT),--port $(PORT))
 
-install: $(installed) $(torch) ## make .venv with all that the service and its workers need
+install: $(installed) $(torch) $(compiler) ## make .venv with all that the service and its workers need
 
-install-dev: $(VENV)/.installed-dev ## the same and the tools of the tests
+install-dev: $(VENV)/.installed-dev $(compiler) ## the same and the tools of the tests
 
 test: install-dev ## run every test on SQLite and PostgreSQL (ARGS= goes to pytest)
 	@$(BIN)/python -m pytest tests $(ARGS)
@@ -50,6 +53,18 @@ lint: install-dev ## check format, style, import contracts and types
 format: install-dev ## format the code and repair what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+test-bits: install-dev ## the tests of equal bits over 5,000 steps instead of 300
+	@WHYDEEP_TEST_STEPS=5000 $(BIN)/python -m pytest tests/engine/test_batch_invariance.py --timeout 1800 $(ARGS)
+
+bench-training: install $(VENV)/.installed-bench ## time the engine beside torch, JAX and scikit-learn (ARGS=--help)
+	@$(BIN)/python -m benchmarks.training $(ARGS)
+
+bench-throughput: install-dev ## time 256 experiments over HTTP beside the engine alone
+	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+bench-gpu: install ## time the engine on a CUDA device, where there is one
+	@$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 docs: install ## write the generated pages of docs/components
 	$(BIN)/whydeep catalogue --write docs/components
@@ -77,6 +92,14 @@ $(VENV)/.torch: | $(BIN)/python
 
 $(VENV)/.torch-cuda: | $(BIN)/python
 	$(pip) install -c $(constraints) $(torch_index) '$(torch_cuda)'
+	@touch $@
+
+$(VENV)/.compiler: $(constraints) $(installed) | $(BIN)/python
+	$(pip) install --quiet -c $(constraints) -e '.[compiler]'
+	@touch $@
+
+$(VENV)/.installed-bench: pyproject.toml $(constraints) $(torch) | $(BIN)/python
+	$(pip) install --quiet -c $(constraints) -e '.[workers,bench]'
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(constraints) $(torch) | $(BIN)/python

@@ -19,6 +19,7 @@ class Settings:
     database_url: str = ""  # empty: SQLite under home
     broker_url: str = ""  # empty: the private Valkey under home
     components: str = ""  # the operator's folder of components
+    kernels: str = ""  # where compiled kernels are kept; empty: the user's cache
     poll_seconds: float = 2.0  # how often an idle worker looks at the queue unrung
     beat_seconds: float = 5.0  # how often a supervisor shows that it lives
     lease_seconds: float = 30.0  # without a beat for so long, its experiments are taken back

@@ -1,6 +1,7 @@
 """The compiled back end against finite differences, autograd and exact functions; and without a compiler."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import mpmath
@@ -15,13 +16,13 @@ from workers.catalogue.losses.cross_entropy import CrossEntropy
 from workers.catalogue.losses.mse import MeanSquaredError
 from workers.catalogue.optimizers.sgd import StochasticGradientDescent
 from workers.catalogue.trainings.gradient import Gradient
-from workers.catalogue.values import DenseStack
+from workers.catalogue.values import DenseStack, Samples
 from workers.engine.activations import ACTIVATIONS
 from workers.engine.chunk import Chunk
 from workers.engine.compiled import CompiledProgram
 from workers.engine.course import Course
 from workers.engine.kernel import library
-from workers.engine.material import Draws
+from workers.engine.material import Draws, draw, prepare
 from workers.engine.numerics import fingerprint
 from workers.engine.programs import program_of
 from workers.engine.written import dense_layout
@@ -164,6 +165,26 @@ def test_the_loss_of_every_batch_can_be_kept() -> None:
         batch, train = curve(found, "batch_loss"), curve(found, "train_loss")
         assert batch.steps == tuple(range(12)) and train.steps == tuple(range(13))
         np.testing.assert_allclose(batch.values, train.values[:-1], rtol=1e-12)
+
+
+def test_samples_that_lie_column_by_column_in_memory_are_the_same_samples() -> None:
+    """Data sets choose columns by an index, which turns the memory round. Catches a kernel that reads it as it lies."""
+    experiment: Any = spec(4, target="product", training={"steps": 50}, backend="compiled")
+    split = draw(experiment)
+    turned = {
+        name: Samples(inputs=np.asfortranarray(part.inputs), outputs=np.asfortranarray(part.outputs))
+        for name, part in (("train", split.train), ("validation", split.validation), ("test", split.test))
+    }
+    found = []
+    for each in (split, replace(split, **turned)):
+        course = Course("a", experiment, experiment.training, prepare(each, each.scaling, torch.float32, CPU))
+        chunk = Chunk([course], program_of(course, 1))
+        chunk.start()
+        chunk.observe()
+        while chunk.step < 20:
+            chunk.advance(lambda: False)
+        found.append(chunk.program.state(0)["layers.1.weight"])
+    assert np.array_equal(*found)
 
 
 def test_a_network_trains_in_as_many_calls_as_you_like(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,8 +53,10 @@ def prepare(split: Split, scaling: Scaling, dtype: torch.dtype, device: torch.de
     for name in ("train", "validation", "test"):
         samples: Samples = getattr(split, name)
         if len(samples.inputs):
-            inputs = torch.from_numpy((samples.inputs - scaling.input_mean) / scaling.input_scale)
-            exact = torch.from_numpy((samples.outputs - scaling.output_mean) / scaling.output_scale).to(device)
+            # Row by row: the kernel reads memory, and a data set may give columns that were chosen by an index.
+            inputs = torch.from_numpy((samples.inputs - scaling.input_mean) / scaling.input_scale).contiguous()
+            exact = torch.from_numpy((samples.outputs - scaling.output_mean) / scaling.output_scale).contiguous()
+            exact = exact.to(device)
             parts[name] = Part(inputs=inputs.to(device, dtype), targets=exact.to(dtype), exact=exact)
     return Material(split=split, scaling=scaling, parts=parts)
 

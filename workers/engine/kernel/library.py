@@ -10,10 +10,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from workers.settings import Settings, read_settings
 
 SOURCES = ("dense.cpp", "permutations.cpp", "updates.hpp", "activations.hpp", "products.hpp")
 LIBRARY = "kernel"
@@ -94,7 +97,12 @@ def _built(command: tuple[str, ...], folder: Path) -> Path:
             shutil.copy(Path(__file__).with_name(name), scratch)
         made = Path(scratch) / f"{LIBRARY}.so"
         order = [*command, *flags, "-o", made.name, *(name for name in SOURCES if name.endswith(".cpp"))]
-        subprocess.run(order, cwd=scratch, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
+        log.info("compiling the kernel by %s, once on this machine", command[0])
+        begun = time.monotonic()
+        # The package ziglang keeps a cache of its own, which a container may have no place for.
+        environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": scratch}
+        subprocess.run(order, cwd=scratch, env=environment, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
+        log.info("the kernel is compiled, in %.0f s", time.monotonic() - begun)
         made.replace(place)
     return place
 
@@ -129,8 +137,9 @@ def _folder() -> Path:
 
     A library in a folder that others may write would be code of theirs.
     """
+    given: str = read_settings(Settings).kernels
     cache_home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    place = Path(os.environ.get("WHYDEEP_KERNELS") or f"{cache_home}/whydeep/kernels").expanduser()
+    place = Path(given or f"{cache_home}/whydeep/kernels").expanduser()
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = place.stat()
