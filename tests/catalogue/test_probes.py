@@ -206,11 +206,11 @@ def hat() -> Subject:
         "layers.1.weight": np.array([[1.0, -2.0]]),
         "layers.1.bias": np.zeros(1),
     }
-    return replace(found, split=replace(found.split, scaling=scaling), state=state)
+    return replace(found, scaling=scaling, state=state)
 
 
 def test_linear_regions_are_counted_in_the_units_of_the_data() -> None:
-    """Kinks at 10 and 12, slopes 0, 3/2, -3/2; none on [13, 14]. Mutation: forget the scaling."""
+    """Kinks at 10 and 12, slopes 0, 3/2, -3/2; none on [13, 14]. Mutation: the scaling of the data, which a model_of brings beside its own."""
     probe = probes.get("linear-regions")()
     reading = probe.measure(hat())
     assert reading.metrics == {"linear_regions": 3.0}
