@@ -1,0 +1,1 @@
+"""Training many small networks: the engine beside its peers, in one run."""
