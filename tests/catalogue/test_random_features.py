@@ -32,7 +32,7 @@ def mapped(network: Any, state: Any, x: Floats) -> Floats:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_training_leaves_the_random_layer_where_it_was_drawn(dtype: str, backend: str) -> None:
     """Bit for bit, in the precision of the network, while the layer above moves. Mutation: nn.Linear for both."""
-    experiment = descent(features(width=20), 0.1, 50, dtype=dtype, backend=backend)
+    experiment = descent(features(width=32), 0.1, 50, dtype=dtype, backend=backend)
     assert backend_of(experiment) == backend
     start, end = start_and_end(experiment)
     for name in ("layers.0.weight", "layers.0.bias"):

@@ -91,6 +91,38 @@ def test_a_result_has_the_same_bits_alone_again_and_at_any_place(case: dict[str,
         assert not same(found["2" if size > 2 else "0"], expected)
 
 
+MNIST1D = {"target": None, "dataset": {"kind": "mnist1d", "train_size": 50, "validation_size": 20, "test_size": 20}}
+WINDOWS = {"dimensions": 1, "kernel_size": [5, 3, 3], "stride": 2, "padding_width": 1, "head": "flatten"}
+OTHERS: dict[str, dict[str, Any]] = {
+    "loop-cnn": {"architecture": {"kind": "cnn", "channels": 25, **WINDOWS}, **MNIST1D},
+    "loop-group-cnn": {"architecture": {"kind": "group-cnn", "channels": 3}, "target": None, "dataset": "digits"},
+    "vmap-random-features": {"architecture": {"kind": "random-features", "width": 80}},
+    "vmap-locally-connected": {
+        "architecture": {"kind": "locally-connected", "channels": 8, "depth": 1},
+        "target": None,
+        "dataset": "digits",
+    },
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_has_every_other_network(name: str, dtype: str) -> None:
+    """In half-empty populations of two back ends. Catches a module that keeps something for the next one."""
+
+    def member(seed: int, **training: Any) -> ExperimentSpec:
+        trained = {"steps": STEPS, "evaluate_every": 100, **training}
+        return spec(seed, training=trained, dtype=dtype, backend=name.split("-")[0], **OTHERS[name])
+
+    expected = alone(member(7))
+    places = (1,) if name.startswith("loop") else (0, 9, 10)
+    size = 3 if name.startswith("loop") else 11
+    specs = {f"{place}": member(7 if place in places else 100 + place) for place in range(size)}
+    found = run({**specs, "short": member(1, steps=50)}).finished
+    assert all(same(found[f"{place}"], expected) for place in places)
+    assert not same(found["2"], expected)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("backend", ["compiled", "written", "loop"])
 def test_companions_that_diverge_stop_or_are_cancelled_leave_no_trace(

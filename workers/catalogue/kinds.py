@@ -107,13 +107,18 @@ class Network(Architecture):
     """An architecture with a differentiable module: trained by gradients or measured as it starts."""
 
     constructed: ClassVar[bool] = False  # its initial weights are written down, not drawn
-    # Devices on which its populations train by vmap: those where tests/engine/test_vmap.py found equal bits and a gain.
-    vmap_devices: ClassVar[tuple[str, ...]] = ()
     initial: ClassVar[tuple[str, ...]] = ("initialisation",)  # fields that decide its initial weights alone
 
     @abstractmethod
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the initial weights by their torch names, float64."""
+
+    def vmap_matrices(self, inputs: int, outputs: int) -> tuple[int, ...] | None:
+        """Return the sizes of all trained matrices if vmap may train populations of it on a CPU, else None.
+
+        An architecture is admitted where tests/engine/test_vmap.py finds equal bits and a gain.
+        """
+        return None
 
     @abstractmethod
     def module(self, inputs: int, outputs: int) -> "Module":

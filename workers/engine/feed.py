@@ -71,7 +71,15 @@ class Feed:
         columns = {slot: coefficients_of(course.training, steps) for slot, course in self._live.items()}
         spare = next(iter(columns.values()))
         stacked = np.stack([columns.get(slot, spare) for slot in range(self._slots)], axis=-1)  # (t, c, slots)
-        return torch.from_numpy(stacked).to(self._dtype).to(self._device).unsqueeze(-1)
+        return _sent(torch.from_numpy(stacked).to(self._dtype), self._device).unsqueeze(-1)
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the CPU on its device, without waiting for what the device has still to do."""
+    if device.type == "cuda":
+        # A copy in pinned memory, which torch keeps until the device has read it: the tensor may change at once.
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def _still(courses: Mapping[int, Course], slots: int) -> tuple[Tensor, Tensor]:
@@ -109,8 +117,7 @@ class _Gather:
         """Draw the indices of a window; slots without a member keep those of the last one."""
         for slot in live:
             self._indices[:, slot, : self._rows] = self._orders[slot].take(start) + self._offsets[slot]
-        window = torch.from_numpy(self._indices).to(self._tables[0].device)
-        self.window = window.flatten(start_dim=1)
+        self.window = _sent(torch.from_numpy(self._indices), self._tables[0].device).flatten(start_dim=1)
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return inputs (slots, rows, d) and targets (slots, rows, m) of a row of the window."""

@@ -79,7 +79,7 @@ class StepProgram(Program):
         on_gpu = self.memory[0].is_cuda
         self._feed = Feed(courses, self.slots, rows, fixed=on_gpu)
         self._batch_losses = None if self.losses is None else self.losses.new_zeros(self.slots)
-        self._graph = StepGraph(self._step, self.memory) if on_gpu else None
+        self._graph = StepGraph(self.memory) if on_gpu else None
 
     def forget(self, slot: int) -> None:
         """Prepare nothing more for a member that has ended."""
@@ -96,7 +96,7 @@ class StepProgram(Program):
             if self._graph is None:
                 self._step()
             else:
-                self._graph.run()
+                self._graph.run(self._step)
             if self.losses is not None and self._batch_losses is not None and step < self.losses.shape[1]:
                 self.losses[:, step] = self._batch_losses
 

@@ -1,5 +1,6 @@
 """The locally connected network."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,11 @@ class LocallyConnectedNetwork(GridNetwork):
     windows of 1. Positions are those of the windows, row by row.
     """
 
-    vmap_devices = ("cpu",)
-
     dimensions: int = parameter(2, "axes of the input: 1 a line, 2 a square", minimum=1, maximum=2)
+
+    def vmap_matrices(self, inputs: int, outputs: int) -> tuple[int, ...]:
+        """Return the sizes of the layers' and the head's weights."""
+        return tuple(math.prod(each.shape) for each in self.weights(self.grid(inputs, outputs)))
 
     @property
     def axes(self) -> int:

@@ -30,7 +30,6 @@ class RandomFeatures(Network):
     among the parameters.
     """
 
-    vmap_devices = ("cpu",)
     initial = ("initialisation", "scale", "bias_law", "bias_scale")
 
     width: int = parameter(256, "random features", minimum=1, maximum=65_536)
@@ -63,6 +62,10 @@ class RandomFeatures(Network):
     def numbers_per_sample(self, inputs: int, outputs: int) -> int:
         """Return its inputs, features and outputs."""
         return inputs + self.width + outputs
+
+    def vmap_matrices(self, inputs: int, outputs: int) -> tuple[int, ...]:
+        """Return the size of the linear layer."""
+        return (self.width * outputs,)
 
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the fixed layer, layers.0, and the start of the linear one, layers.1."""

@@ -46,4 +46,6 @@ class Adam(Optimizer):
         beta1, rest1, beta2, rest2, step, root_correction, epsilon = coefficients
         mean.mul_(beta1).addcmul_(gradients, rest1)
         square.mul_(beta2).add_(gradients.mul_(gradients).mul_(rest2))
-        parameters.add_(gradients.copy_(square).sqrt_().div_(root_correction).add_(epsilon).reciprocal_().mul_(mean).mul_(step))
+        parameters.add_(
+            gradients.copy_(square).sqrt_().div_(root_correction).add_(epsilon).reciprocal_().mul_(mean).mul_(step)
+        )
