@@ -6,13 +6,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from workers.catalogue.initialisation import Initialisation
-from workers.catalogue.kinds import Network, Part, architectures
+from workers.catalogue.kinds import Part, architectures
 from workers.catalogue.parameters import parameter
+from workers.catalogue.stacks import StackNetwork
 from workers.catalogue.values import DenseStack
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workers.catalogue.values import Floats, State
     from workers.engine.philox import Stream
 
@@ -60,7 +59,7 @@ class ProductInitialisation(Part):
     "deep-linear", source="Saxe, McClelland and Ganguli 2013, arXiv:1312.6120; Arora et al. 2018, arXiv:1802.06509"
 )
 @dataclass(frozen=True, kw_only=True)
-class DeepLinear(Network):
+class DeepLinear(StackNetwork):
     """A product of matrices: outputs W[depth+1] ... W[2] W[1] x, without an activation between them.
 
     It computes what a linear model computes, but gradient descent moves the end-to-end matrix otherwise.
@@ -81,10 +80,6 @@ class DeepLinear(Network):
         sizes = (inputs, *(self.width,) * self.depth, outputs)
         return DenseStack(sizes=sizes, activation="identity", bias=self.bias)
 
-    def parameter_count(self, inputs: int, outputs: int) -> int:
-        """Return the number of weights and biases of all layers."""
-        return self.stack(inputs, outputs).parameter_count
-
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the chosen weights, and biases of zero."""
         import numpy as np
@@ -98,12 +93,6 @@ class DeepLinear(Network):
             if self.bias:
                 state[f"layers.{layer}.bias"] = np.zeros(len(weight))
         return state
-
-    def module(self, inputs: int, outputs: int) -> "Module":
-        """Return the layers as a torch module."""
-        from workers.engine.layers import DenseNetwork
-
-        return DenseNetwork(self.stack(inputs, outputs))
 
 
 def _balanced(product: "Floats", sizes: tuple[int, ...]) -> "list[Floats]":

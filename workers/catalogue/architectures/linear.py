@@ -4,19 +4,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.catalogue.initialisation import Initialisation, drawn_state
-from workers.catalogue.kinds import Network, architectures
+from workers.catalogue.kinds import architectures
 from workers.catalogue.parameters import parameter
+from workers.catalogue.stacks import StackNetwork
 from workers.catalogue.values import DenseStack
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workers.catalogue.values import State
 
 
 @architectures.register("linear", source="Gauss 1809, Theoria motus, section 179; Widrow and Hoff 1960, IRE WESCON")
 @dataclass(frozen=True, kw_only=True)
-class Linear(Network):
+class Linear(StackNetwork):
     """Outputs W x + b, trained by gradients.
 
     The mean squared error is convex in W and b, so plain gradient descent has a closed form: the distance to
@@ -31,16 +30,6 @@ class Linear(Network):
         """Return the one layer."""
         return DenseStack(sizes=(inputs, outputs), activation="identity", bias=self.bias)
 
-    def parameter_count(self, inputs: int, outputs: int) -> int:
-        """Return the number of weights and biases."""
-        return self.stack(inputs, outputs).parameter_count
-
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the drawn weights."""
         return drawn_state(self.stack(inputs, outputs), self.initialisation, seed)
-
-    def module(self, inputs: int, outputs: int) -> "Module":
-        """Return the layer as a torch module."""
-        from workers.engine.layers import DenseNetwork
-
-        return DenseNetwork(self.stack(inputs, outputs))

@@ -7,14 +7,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from workers.catalogue.domains import LARGEST_COORDINATE
-from workers.catalogue.kinds import Network, architectures
+from workers.catalogue.kinds import architectures
 from workers.catalogue.parameters import parameter
 from workers.catalogue.problems import Problem
-from workers.catalogue.values import DataSizes, DenseStack, Task
+from workers.catalogue.stacks import CurveNetwork
+from workers.catalogue.values import DenseStack
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workers.catalogue.values import State
 
 MOST_KNOTS = 16_384  # measured: 0.3 s of exact arithmetic
@@ -26,7 +25,7 @@ Hinge = tuple[float, float]  # where a unit turns on, and its output weight
 
 @architectures.register("linear-spline", source="Arora, Basu, Mianjy and Mukherjee 2016, arXiv:1611.01491")
 @dataclass(frozen=True, kw_only=True)
-class LinearSpline(Network):
+class LinearSpline(CurveNetwork):
     """The continuous function that is linear between given points, written down as one hidden layer.
 
     Outside the knots it stays at the first and last value (`outside` constant) or goes on along the first
@@ -40,8 +39,6 @@ class LinearSpline(Network):
     to knot its terms grow as the square of the number of knots: float32 is lost on a thousand of them. It can
     be trained from there.
     """
-
-    constructed = True
 
     positions: tuple[float, ...] = parameter(
         (-1.0, 0.0, 1.0),
@@ -71,20 +68,10 @@ class LinearSpline(Network):
                 yield Problem(path=("positions", index), code="range", detail=detail)
                 return
 
-    def misfits(self, sizes: DataSizes, task: Task) -> Iterable[Problem]:
-        """Yield that it maps one number to one number."""
-        if (sizes.inputs, sizes.outputs) != (1, 1) or task is not Task.REGRESSION:
-            detail = f"maps 1 input to 1 output; the data have {sizes.inputs} and {sizes.outputs}"
-            yield Problem(detail=detail)
-
     def stack(self, inputs: int, outputs: int) -> DenseStack:
         """Return one hidden layer with a unit per piece, and one per constant end."""
         units = len(self.positions) - 1 + (2 if self.outside == "constant" else 0)
         return DenseStack(sizes=(inputs, units, outputs), activation="relu")
-
-    def parameter_count(self, inputs: int, outputs: int) -> int:
-        """Return the number of weights and biases."""
-        return self.stack(inputs, outputs).parameter_count
 
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the written weights; the seed has no part in them."""
@@ -113,9 +100,3 @@ class LinearSpline(Network):
             slope += Fraction(weight)
             height += slope * distance
         return [*hinges, (positions[-1], -float(slope))] if self.outside == "constant" else hinges
-
-    def module(self, inputs: int, outputs: int) -> "Module":
-        """Return the layers as a torch module."""
-        from workers.engine.layers import DenseNetwork
-
-        return DenseNetwork(self.stack(inputs, outputs))

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from workers.catalogue.initialisation import Initialisation, drawn_state
-from workers.catalogue.kinds import Network, architectures
+from workers.catalogue.kinds import architectures
 from workers.catalogue.parameters import parameter
 from workers.catalogue.problems import Problem
+from workers.catalogue.stacks import StackNetwork
 from workers.catalogue.values import DenseStack
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workers.catalogue.values import State
 
 Activation = Literal["relu", "tanh", "gelu", "sigmoid", "softplus", "silu", "sine", "square", "exp"]
@@ -20,7 +19,7 @@ Activation = Literal["relu", "tanh", "gelu", "sigmoid", "softplus", "silu", "sin
 
 @architectures.register("mlp", source="Rosenblatt 1958, doi:10.1037/h0042519; initial weights as in torch.nn.Linear")
 @dataclass(frozen=True, kw_only=True)
-class MultilayerPerceptron(Network):
+class MultilayerPerceptron(StackNetwork):
     """Fully connected layers with an activation between them; the last layer is linear.
 
     `width` is the number of units of every hidden layer, or a list with one number per hidden layer. With
@@ -58,16 +57,6 @@ class MultilayerPerceptron(Network):
             sizes=(inputs, *self.widths, outputs), activation=self.activation, bias=self.bias, residual=self.residual
         )
 
-    def parameter_count(self, inputs: int, outputs: int) -> int:
-        """Return the number of weights and biases."""
-        return self.stack(inputs, outputs).parameter_count
-
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the drawn weights."""
         return drawn_state(self.stack(inputs, outputs), self.initialisation, seed)
-
-    def module(self, inputs: int, outputs: int) -> "Module":
-        """Return the layers as a torch module."""
-        from workers.engine.layers import DenseNetwork
-
-        return DenseNetwork(self.stack(inputs, outputs))

@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from workers.catalogue.kinds import Network, architectures
+from workers.catalogue.kinds import architectures
 from workers.catalogue.parameters import parameter
 from workers.catalogue.problems import Problem
+from workers.catalogue.stacks import StackNetwork
 from workers.catalogue.values import DataSizes, DenseStack, Task
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workers.catalogue.values import Floats, State
 
 SIGNS = ((1, 1), (-1, -1), (1, -1), (-1, 1))  # of u and v in the four units of a gate
@@ -24,7 +23,7 @@ SMALLEST_CURVATURE = 1e-3  # below it the gate divides rounding errors by almost
 
 @architectures.register("multiplication-tree", source="Lin, Tegmark and Rolnick 2017, arXiv:1608.08225, eqs. 10-11")
 @dataclass(frozen=True, kw_only=True)
-class MultiplicationTree(Network):
+class MultiplicationTree(StackNetwork):
     """The product of the inputs by a binary tree of gates, written down, not trained.
 
     A gate multiplies u and v by four units with activation s around the offset b:
@@ -70,10 +69,6 @@ class MultiplicationTree(Network):
             sizes=(inputs, *(4 * gates for gates in _levels(inputs)), outputs), activation=self.activation
         )
 
-    def parameter_count(self, inputs: int, outputs: int) -> int:
-        """Return the number of weights and biases."""
-        return self.stack(inputs, outputs).parameter_count
-
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the written weights; the seed has no part in them."""
         import numpy as np
@@ -107,12 +102,6 @@ class MultiplicationTree(Network):
         import numpy as np
 
         return np.array([READOUT]) / (4 * curvature(self.activation, self.centre) * self.gate_scale**2)
-
-    def module(self, inputs: int, outputs: int) -> "Module":
-        """Return the layers as a torch module."""
-        from workers.engine.layers import DenseNetwork
-
-        return DenseNetwork(self.stack(inputs, outputs))
 
 
 def curvature(activation: str, x: float) -> float:

@@ -1,23 +1,20 @@
 """The sawtooth as a deep relu network."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.catalogue.kinds import Network, architectures
+from workers.catalogue.kinds import architectures
 from workers.catalogue.parameters import parameter
-from workers.catalogue.problems import Problem
-from workers.catalogue.values import DataSizes, DenseStack, Task
+from workers.catalogue.stacks import CurveNetwork
+from workers.catalogue.values import DenseStack
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workers.catalogue.values import State
 
 
 @architectures.register("sawtooth", source="Telgarsky 2016, arXiv:1602.04485; Telgarsky 2015, arXiv:1509.08101")
 @dataclass(frozen=True, kw_only=True)
-class SawtoothNetwork(Network):
+class SawtoothNetwork(CurveNetwork):
     """The tent map 2 relu(x) - 4 relu(x - 1/2) composed `depth` times, written down, not trained.
 
     Each hidden layer has 2 units; the sum that ends a tent is folded into the layer after it. On [0, 1] it has
@@ -27,24 +24,12 @@ class SawtoothNetwork(Network):
     trained from there.
     """
 
-    constructed = True
-
     # The target's own bound: 2**44 teeth leave 8 bits of the 53 to tell the position inside a tooth.
     depth: int = parameter(3, "hidden layers: how often the tent map is composed", minimum=1, maximum=45)
-
-    def misfits(self, sizes: DataSizes, task: Task) -> Iterable[Problem]:
-        """Yield that it maps one number to one number."""
-        if (sizes.inputs, sizes.outputs) != (1, 1) or task is not Task.REGRESSION:
-            detail = f"maps 1 input to 1 output; the data have {sizes.inputs} and {sizes.outputs}"
-            yield Problem(detail=detail)
 
     def stack(self, inputs: int, outputs: int) -> DenseStack:
         """Return the hidden layers of two units each."""
         return DenseStack(sizes=(inputs, *(2,) * self.depth, outputs), activation="relu")
-
-    def parameter_count(self, inputs: int, outputs: int) -> int:
-        """Return the number of weights and biases."""
-        return self.stack(inputs, outputs).parameter_count
 
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the written weights; the seed has no part in them."""
@@ -59,9 +44,3 @@ class SawtoothNetwork(Network):
         state[f"layers.{self.depth}.weight"] = reading
         state[f"layers.{self.depth}.bias"] = np.zeros(1)
         return state
-
-    def module(self, inputs: int, outputs: int) -> "Module":
-        """Return the layers as a torch module."""
-        from workers.engine.layers import DenseNetwork
-
-        return DenseNetwork(self.stack(inputs, outputs))

@@ -6,14 +6,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workers.catalogue.domains import LARGEST_COORDINATE
-from workers.catalogue.kinds import Network, architectures
+from workers.catalogue.kinds import architectures
 from workers.catalogue.parameters import parameter
 from workers.catalogue.problems import Problem
-from workers.catalogue.values import DataSizes, DenseStack, Task
+from workers.catalogue.stacks import CurveNetwork
+from workers.catalogue.values import DenseStack
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workers.catalogue.values import State
 
 
@@ -21,15 +20,13 @@ if TYPE_CHECKING:
     "sigmoid-steps", source="Cybenko 1989, doi:10.1007/BF02551274; as drawn in Nielsen 2015, chapter 4"
 )
 @dataclass(frozen=True, kw_only=True)
-class SigmoidSteps(Network):
+class SigmoidSteps(CurveNetwork):
     """One hidden layer written down, not trained: a Riemann sum of smooth steps.
 
     [low, high] is cut into as many equal intervals as there are heights; on each the network is near that
     height. A hidden unit sits at every boundary where the height changes by d and adds d sigmoid(w (x - b)),
     where w = sharpness / interval length. It can be trained from there.
     """
-
-    constructed = True
 
     heights: tuple[float, ...] = parameter(
         (0.0, 1.0),
@@ -50,19 +47,9 @@ class SigmoidSteps(Network):
         if not self.low < self.high:
             yield Problem(path=("high",), code="range", detail=f"must be greater than low = {self.low:g}")
 
-    def misfits(self, sizes: DataSizes, task: Task) -> Iterable[Problem]:
-        """Yield that it maps one number to one number."""
-        if (sizes.inputs, sizes.outputs) != (1, 1) or task is not Task.REGRESSION:
-            detail = f"maps 1 input to 1 output; the data have {sizes.inputs} and {sizes.outputs}"
-            yield Problem(detail=detail)
-
     def stack(self, inputs: int, outputs: int) -> DenseStack:
         """Return one hidden layer with a unit per boundary between intervals."""
         return DenseStack(sizes=(inputs, len(self.heights) - 1, outputs), activation="sigmoid")
-
-    def parameter_count(self, inputs: int, outputs: int) -> int:
-        """Return the number of weights and biases."""
-        return self.stack(inputs, outputs).parameter_count
 
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the written weights; the seed has no part in them."""
@@ -76,9 +63,3 @@ class SigmoidSteps(Network):
             "layers.1.weight": np.array([[right - left for left, right in pairwise(self.heights)]]),
             "layers.1.bias": np.array([self.heights[0]]),
         }
-
-    def module(self, inputs: int, outputs: int) -> "Module":
-        """Return the layers as a torch module."""
-        from workers.engine.layers import DenseNetwork
-
-        return DenseNetwork(self.stack(inputs, outputs))

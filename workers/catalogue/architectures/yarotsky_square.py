@@ -1,23 +1,20 @@
 """The square as a deep relu network."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.catalogue.kinds import Network, architectures
+from workers.catalogue.kinds import architectures
 from workers.catalogue.parameters import parameter
-from workers.catalogue.problems import Problem
-from workers.catalogue.values import DataSizes, DenseStack, Task
+from workers.catalogue.stacks import CurveNetwork
+from workers.catalogue.values import DenseStack
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workers.catalogue.values import State
 
 
 @architectures.register("yarotsky-square", source="Yarotsky 2017, arXiv:1610.01145, proposition 2")
 @dataclass(frozen=True, kw_only=True)
-class YarotskySquare(Network):
+class YarotskySquare(CurveNetwork):
     """x**2 on [0, 1] up to 4**-(depth+1), written down, not trained.
 
     f(x) = x - sum over s from 1 to depth of g_s(x) / 4**s, where g_s is the tent map 2 relu(x) - 4 relu(x - 1/2)
@@ -28,24 +25,12 @@ class YarotskySquare(Network):
     can be trained from there.
     """
 
-    constructed = True
-
     # 4**-26 is the rounding of float64 at 1.
     depth: int = parameter(4, "hidden layers: terms of the sum", minimum=1, maximum=25)
-
-    def misfits(self, sizes: DataSizes, task: Task) -> Iterable[Problem]:
-        """Yield that it maps one number to one number."""
-        if (sizes.inputs, sizes.outputs) != (1, 1) or task is not Task.REGRESSION:
-            detail = f"maps 1 input to 1 output; the data have {sizes.inputs} and {sizes.outputs}"
-            yield Problem(detail=detail)
 
     def stack(self, inputs: int, outputs: int) -> DenseStack:
         """Return a hidden layer of two units and others of three."""
         return DenseStack(sizes=(inputs, 2, *(3,) * (self.depth - 1), outputs), activation="relu")
-
-    def parameter_count(self, inputs: int, outputs: int) -> int:
-        """Return the number of weights and biases."""
-        return self.stack(inputs, outputs).parameter_count
 
     def initial_state(self, inputs: int, outputs: int, seed: int) -> "State":
         """Return the written weights; the seed has no part in them."""
@@ -61,9 +46,3 @@ class YarotskySquare(Network):
         state[f"layers.{self.depth}.weight"] = (carried - tent / 4.0**self.depth)[None, :]
         state[f"layers.{self.depth}.bias"] = np.zeros(1)
         return state
-
-    def module(self, inputs: int, outputs: int) -> "Module":
-        """Return the layers as a torch module."""
-        from workers.engine.layers import DenseNetwork
-
-        return DenseNetwork(self.stack(inputs, outputs))
