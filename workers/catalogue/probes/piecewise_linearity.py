@@ -3,23 +3,20 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from workers.catalogue.kinds import Architecture, Network, Probe, Target, probes
+from workers.catalogue.kinds import probes
+from workers.catalogue.line_probes import LineProbe
 from workers.catalogue.parameters import parameter
 from workers.catalogue.problems import Problem
-from workers.catalogue.values import DataSizes, Reading, Subject, Task
+from workers.catalogue.values import DenseStack, Reading, Subject
 
-if TYPE_CHECKING:
-    from workers.catalogue.values import Floats
-
-LARGEST_WORK = 2**38  # lines times points times weights: some minutes on one core
 POINTS, POINTS_PER_UNIT = 4096, 9  # of a line that are evaluated
 
 
 @probes.register("piecewise-linearity", source="Arora et al. 2016, arXiv:1611.01491, theorem 2.1")
 @dataclass(frozen=True, kw_only=True)
-class PiecewiseLinearity(Probe):
+class PiecewiseLinearity(LineProbe):
     """How far a network of dense layers is from piecewise linear along random lines, in float64.
 
     A hinge is a place on a line where the slope of a relu network changes, known exactly from its weights; for
@@ -43,25 +40,14 @@ class PiecewiseLinearity(Probe):
         """Return residual, share and number of hinges."""
         return self.named("piecewise_linear_residual", "bending_between_hinges", "hinges_max")
 
-    def misfits(
-        self, sizes: DataSizes, task: Task, architecture: Architecture, target: Target | None
-    ) -> Iterable[Problem]:
-        """Yield another architecture, nothing to draw lines through, and too much work."""
-        stack = architecture.stack(sizes.inputs, sizes.outputs) if isinstance(architecture, Network) else None
+    def work(self, stack: DenseStack) -> int:
+        """Return the points that are evaluated, times the weights."""
+        return (POINTS + POINTS_PER_UNIT * sum(stack.sizes[1:-1])) * stack.parameter_count
+
+    def misfits_of_stack(self, stack: DenseStack | None) -> Iterable[Problem]:
+        """Yield a network without layers to look at."""
         if stack is None:
             yield Problem(detail="needs a network of dense layers: others have no preactivations to look at")
-            return
-        if self.through == "domain" and target is None:
-            yield Problem(path=("through",), detail='needs a target: use "samples" for data without one')
-        if self.through == "samples" and sizes.test < 2:
-            yield Problem(path=("through",), detail='needs 2 test samples: use "domain" or a larger test_size')
-        points = POINTS + POINTS_PER_UNIT * sum(stack.sizes[1:-1])
-        most = LARGEST_WORK // (points * stack.parameter_count)
-        if most == 0:
-            yield Problem(detail=f"a network of {stack.parameter_count} weights takes too long: use a smaller one")
-        elif self.lines > most:
-            detail = f"must be at most {most} for a network of {stack.parameter_count} weights"
-            yield Problem(path=("lines",), code="range", detail=detail)
 
     def measure(self, subject: Subject) -> Reading:
         """Look at the network between the hinges of each line."""
@@ -75,7 +61,7 @@ class PiecewiseLinearity(Probe):
         assert stack is not None, "the spec refuses architectures without a stack"
         if not all(np.isfinite(array).all() for array in subject.state.values()):
             return Reading(metrics=dict.fromkeys(self.metric_names(), math.nan))
-        starts, ends = self._lines(subject)
+        starts, ends = self.drawn(subject)
         scaled = [(points - scaling.input_mean) / scaling.input_scale for points in (starts, ends)]
         found = bending(exact_module(subject), stack, dense_layers(stack, subject.state), *scaled)
         counts = np.array([len(places) for places in found.hinges])
@@ -90,13 +76,3 @@ class PiecewiseLinearity(Probe):
                 "hinge_places": np.concatenate(found.hinges),
             },
         )
-
-    def _lines(self, subject: Subject) -> "tuple[Floats, Floats]":
-        from workers.engine.philox import Purpose, Stream
-        from workers.engine.segments import between_points, chords
-
-        stream = Stream(seed=subject.seed, purpose=Purpose.PROBE).child("piecewise-linearity")
-        if self.through == "samples":
-            return between_points(subject.split.test.inputs, self.lines, stream)
-        assert subject.box is not None, "the spec refuses a domain without a target"
-        return chords(subject.box, self.lines, stream)
