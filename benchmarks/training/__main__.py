@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.training.bitwise import bitwise
-from benchmarks.training.formulations import FORMULATIONS, REFERENCE, engine
+from benchmarks.training.formulations import FORMULATIONS, REFERENCE, engine, scaled_steps
 from benchmarks.training.goals import Samples, is_noisy, verdicts
 from benchmarks.training.problem import problem
 from benchmarks.training.processes import WorkerError, process
@@ -93,7 +93,8 @@ def measure_shape(shape, options, names, processes, journal):
     processes["peak"].call("warm_up", "peak", 1)
     for name, networks, key in entries:
         processes[name].call("prepare", key, problems[networks])
-    journal.take(f"{shape.name}: sample", rounds(shape, entries, processes, options.rounds, options.steps_scale))
+    timed = [(*entry, scaled_steps(entry[0], shape, entry[1], options.steps_scale)) for entry in entries]
+    journal.take(f"{shape.name}: sample", rounds(shape, timed, processes, options.rounds))
     for name, _, key in entries:
         processes[name].call("forget", key)
 

@@ -12,9 +12,9 @@ def bitwise(shapes, process, steps):
             found = {}
             for networks, place in _places():
                 seeds = [SEED if index == place else index for index in range(networks)]
-                digests = process.call("digests", _problem(shape, seeds, dtype), steps)
+                digests = process.call("digests", specs_alone(shape, seeds, dtype), steps)
                 found[f"K={networks}, place {place}"] = digests[place]
-            again = process.call("digests", _problem(shape, seeds, dtype), steps)
+            again = process.call("digests", specs_alone(shape, seeds, dtype), steps)
             yield {
                 "record": "bitwise",
                 "formulation": process.name,
@@ -32,7 +32,7 @@ def _places():
     return [(2, 0), (2, 1), (7, 3), (32, 29)]
 
 
-def _problem(shape, seeds, dtype):
+def specs_alone(shape, seeds, dtype):
     """Return a problem of which the engine reads the specs alone."""
     drawn = problem(shape, 1)
     return type(drawn)(**{**vars(drawn), "specs": [spec(shape, seed, steps=1, dtype=dtype) for seed in seeds]})

@@ -15,6 +15,7 @@ ONE_THREAD = {
     "NUMEXPR_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
     "NPROC": "1",
+    "JAX_PLATFORMS": "cpu",
     # The engine's kernel prefers whole 64-byte registers too; with it JAX is 0 to 10 % faster where there are any.
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false --xla_cpu_prefer_vector_width=512",
 }
@@ -22,7 +23,7 @@ ONE_THREAD = {
 
 @dataclass(frozen=True, kw_only=True)
 class Formulation:
-    """A class in a module of this package, made with a problem; `packages` are the distributions it needs.
+    """A class in a module of the package, made with a problem; `packages` are the distributions it needs.
 
     `mini` and `full` are the steps of one sample.
     """
@@ -36,6 +37,7 @@ class Formulation:
     compiles: bool = False
     gate_epsilon: float = EPSILON
     options: dict = field(default_factory=dict)
+    package: str = "benchmarks.training"
 
     def missing(self):
         """Return the packages that are not installed."""
@@ -43,9 +45,7 @@ class Formulation:
 
     def load(self):
         """Import the libraries; return what makes the formulation from a problem."""
-        return partial(
-            getattr(importlib.import_module(f"benchmarks.training.{self.module}"), self.name), **self.options
-        )
+        return partial(getattr(importlib.import_module(f"{self.package}.{self.module}"), self.name), **self.options)
 
     def steps(self, shape, scale=1.0):
         """Return the steps of one sample."""

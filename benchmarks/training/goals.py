@@ -35,8 +35,8 @@ class Verdict:
 class Samples:
     """The records of a run, asked by formulation, shape and K."""
 
-    def __init__(self, records):
-        self._records = records
+    def __init__(self, records, measure="cpu_us_per_network_step"):
+        self._records, self._measure = records, measure
         self.formulations = {each["formulation"] for each in self.of("sample")}
 
     def of(self, kind):
@@ -44,11 +44,12 @@ class Samples:
         return [each for each in self._records if each["record"] == kind]
 
     def costs(self, name, shape, networks=NETWORKS):
-        """Return CPU microseconds per network-step by round."""
+        """Return microseconds per network-step by round, those of the measure; none where it was not taken."""
         return {
-            each["round"]: each["cpu_us_per_network_step"]
+            each["round"]: each[self._measure]
             for each in self.of("sample")
             if (each["formulation"], each["shape"], each["networks"]) == (name, shape, networks)
+            and self._measure in each
         }
 
     def rates(self, shape):
@@ -91,10 +92,10 @@ def _of_speed(samples, shapes, ours):
 
 def _compared(goal, statement, samples, shape, names, bound, *, at_most):
     above, below = (samples.costs(name, shape) for name in names)
-    return _verdict(goal, statement, shape, bound, at_most, above, below)
+    return judged(goal, statement, shape, bound, at_most, above, below)
 
 
-def _verdict(goal, statement, shape, bound, at_most, above, below, factor=1.0):
+def judged(goal, statement, shape, bound, at_most, above, below, factor=1.0):
     """Judge the ratio of medians; the spread is that of the ratios within one round."""
     place = {"goal": goal, "statement": statement, "shape": shape, "bound": bound, "at_most": at_most}
     pairs = [factor * above[number] / below[number] for number in above if number in below]
@@ -108,12 +109,12 @@ def _share(samples, shape, ours):
     """Judge the engine's rate of operations against that of one large product."""
     gflop = 1e-9 * SHAPES[shape].flops
     rates = {number: gflop / (1e-6 * cost) for number, cost in samples.costs(ours, shape).items()}
-    return _verdict("T4", f"rate of {ours} / mm", shape, 0.45, False, rates, samples.rates(shape))
+    return judged("T4", f"rate of {ours} / mm", shape, 0.45, False, rates, samples.rates(shape))
 
 
 def _by_networks(samples, shape, ours):
     many, few = (samples.costs(ours, shape, networks) for networks in (128, 8))
-    return _verdict("T4", f"{ours}, K=128 / K=8", shape, 1.1, True, many, few)
+    return judged("T4", f"{ours}, K=128 / K=8", shape, 1.1, True, many, few)
 
 
 def _bits(samples):
@@ -133,5 +134,5 @@ def _jobs(samples):
         {each["round"]: each[name] for each in jobs} for name in ("seconds", "training_seconds", "start_seconds")
     )
     shape = jobs[0]["shape"]
-    yield _verdict("T8", "submit-to-done / training alone", shape, 1.25, True, seconds, alone)
-    yield _verdict("T8", "seconds from submission to start", shape, 0.3, True, start, dict.fromkeys(start, 1.0))
+    yield judged("T8", "submit-to-done / training alone", shape, 1.25, True, seconds, alone)
+    yield judged("T8", "seconds from submission to start", shape, 0.3, True, start, dict.fromkeys(start, 1.0))

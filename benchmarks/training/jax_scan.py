@@ -9,7 +9,6 @@ import optax
 
 from benchmarks.training.shapes import LEARNING_RATE, flat
 
-jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}

@@ -21,26 +21,31 @@ STEPS = 100_000  # more than a benchmark takes, and the most whose batch losses 
 
 
 class Ours:
-    """The chunks that the engine makes of K experiments, advanced one after the other."""
+    """The chunks that the engine makes of K experiments, advanced one after the other; with `slots` one chunk.
+
+    Without `graph` a GPU is told each operation of each step.
+    """
 
     draws_itself = True
 
-    def __init__(self, problem, backend, recording=False):
+    def __init__(self, problem, backend, recording=False, device="cpu", slots=None, graph=True):
         training = {**problem.specs[0]["training"], "steps": STEPS, "record_batch_loss": recording}
-        changes = {"backend": backend, "training": training}
+        changes = {"backend": backend, "training": training, "device": device}
         jobs = [Job(id=str(index), spec=decode(spec | changes)) for index, spec in enumerate(problem.specs)]
         self._layers = len(problem.shape.sizes) - 1
         draws = Draws()
-        self._chunks = []
-        for members in chunks_of(jobs):
+        self.chunks = []
+        for members in chunks_of(jobs) if slots is None else [jobs]:
             courses = [_course(job, draws) for job in members]
-            chunk = Chunk(courses, program_of(courses[0], slots_for(courses[0].spec, len(courses))))
+            chunk = Chunk(courses, program_of(courses[0], slots or slots_for(courses[0].spec, len(courses))))
+            if not graph:
+                chunk.program._graph = None
             chunk.start()
-            self._chunks.append(chunk)
+            self.chunks.append(chunk)
 
     def advance(self, steps, batches):
         """Train all networks for so many steps, minibatches drawn by the engine; as `Chunk.advance` does."""
-        for chunk in self._chunks:
+        for chunk in self.chunks:
             program, last = chunk.program, chunk.step + steps
             with program.context():
                 while chunk.step < last:
@@ -59,7 +64,7 @@ class Ours:
         return flat([(stacked[f"layers.{i}.weight"], stacked[f"layers.{i}.bias"]) for i in range(self._layers)])
 
     def _states(self):
-        for chunk in self._chunks:
+        for chunk in self.chunks:
             for slot, course in chunk.live.items():
                 yield course.job_id, chunk.program.state(slot)
 

@@ -12,10 +12,11 @@ class Peak:
 
     draws_itself = True
 
-    def __init__(self, problem):
+    def __init__(self, problem, device="cpu"):
         generator = torch.Generator().manual_seed(0)
-        self.left, self.right = (torch.rand(PROBE_SIZE, PROBE_SIZE, generator=generator) for _ in range(2))
-        self.out = torch.empty(PROBE_SIZE, PROBE_SIZE)
+        drawn = (torch.rand(PROBE_SIZE, PROBE_SIZE, generator=generator) for _ in range(2))
+        self.left, self.right = (each.to(device) for each in drawn)
+        self.out = torch.empty(PROBE_SIZE, PROBE_SIZE, device=device)
 
     def advance(self, steps, batches):
         """Multiply so many times."""
@@ -24,4 +25,4 @@ class Peak:
 
     def weights(self):
         """Return the last product, as one row."""
-        return self.out.numpy().reshape(1, -1)
+        return self.out.cpu().numpy().reshape(1, -1)

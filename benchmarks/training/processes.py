@@ -20,14 +20,14 @@ class WorkerError(RuntimeError):
 class Process:
     """A worker process; every method of `Worker` can be called on it."""
 
-    def __init__(self, name, cache):
+    def __init__(self, name, cache, words, environment):
         self.name = name
         caches = {"JAX_COMPILATION_CACHE_DIR": str(cache / "jax"), "WHYDEEP_KERNELS": str(cache / "kernels")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.training.worker", name],
+            [sys.executable, "-m", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, **caches},
+            env={**os.environ, **environment, **caches},
             cwd=ROOT,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which ends its workers in order
         )
@@ -54,10 +54,14 @@ class Process:
 
 
 @contextlib.contextmanager
-def process(name, cache):
-    """Yield a loaded worker process and the seconds from its start until it was loaded."""
+def process(name, cache, words=("benchmarks.training.worker",), environment=ONE_THREAD):
+    """Yield a loaded worker process and the seconds from its start until it was loaded.
+
+    It runs the module that is the first of the words, which are given the name and the others.
+    """
     started = time.perf_counter()
-    worker = Process(name, cache)
+    module, *others = words
+    worker = Process(name, cache, [module, name, *others], environment)
     try:
         worker.call("load")
         yield worker, time.perf_counter() - started

@@ -37,9 +37,10 @@ class TorchLoop:
 
     draws_itself = False
 
-    def __init__(self, problem):
-        self.inputs, self.targets = torch.from_numpy(problem.inputs), torch.from_numpy(problem.targets)
-        self.modules = networks(problem)
+    def __init__(self, problem, device="cpu"):
+        self.device = torch.device(device)
+        self.inputs, self.targets = (torch.from_numpy(each).to(device) for each in (problem.inputs, problem.targets))
+        self.modules = [module.to(device) for module in networks(problem)]
         adam = partial(torch.optim.Adam, lr=LEARNING_RATE, eps=problem.epsilon)
         self.optimizers = [adam(module.parameters()) for module in self.modules]
 
@@ -47,7 +48,7 @@ class TorchLoop:
         """Train every network for so many steps."""
         for index, (module, optimizer) in enumerate(zip(self.modules, self.optimizers, strict=True)):
             x, y = self.inputs[index], self.targets[index]
-            orders = None if batches is None else torch.from_numpy(batches[:, index])
+            orders = None if batches is None else torch.from_numpy(batches[:, index]).to(self.device)
             for step in range(steps):
                 inputs, targets = (x, y) if orders is None else (x[orders[step]], y[orders[step]])
                 optimizer.zero_grad()
@@ -66,4 +67,4 @@ class TorchLoop:
 
 
 def _stacked(tensors):
-    return np.stack([tensor.detach().numpy() for tensor in tensors])
+    return np.stack([tensor.detach().cpu().numpy() for tensor in tensors])

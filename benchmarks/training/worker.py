@@ -30,7 +30,7 @@ class Worker:
     def prepare(self, key, problem):
         """Hold a problem under a key, at its initial weights; return the seconds."""
         started = time.perf_counter()
-        self._held[key] = _Held(problem, self._make(problem))
+        self._held[key] = Held(problem, self._make(problem))
         return time.perf_counter() - started
 
     def forget(self, key):
@@ -45,12 +45,14 @@ class Worker:
 
     def warm_up(self, key, steps):
         """Train without taking the time."""
-        self._held[key].advance(steps)
+        held = self._held[key]
+        held.advance(steps, held.draw(steps))
 
     def sample(self, key, steps):
         """Train and return the seconds of CPU time, of all threads, and of wall time."""
+        held = self._held[key]
         wall, cpu = time.perf_counter(), time.process_time()
-        self._held[key].advance(steps)
+        held.advance(steps, held.draw(steps))
         return {"cpu_seconds": time.process_time() - cpu, "wall_seconds": time.perf_counter() - wall}
 
     def digests(self, problem, steps):
@@ -60,7 +62,7 @@ class Worker:
         return digests(self._make(problem), steps)
 
 
-class _Held:
+class Held:
     """A problem's training, with the minibatches of those that do not draw their own."""
 
     def __init__(self, problem, trained):
@@ -69,16 +71,19 @@ class _Held:
         drawn = size is not None and not trained.draws_itself
         self._orders = Orders(problem.networks, size) if drawn else None
 
-    def advance(self, steps):
-        """Draw the minibatches of so many steps and take them."""
-        self._trained.advance(steps, None if self._orders is None else self._orders.draw(steps))
+    def draw(self, steps):
+        """Return the minibatches of so many steps, or None."""
+        return None if self._orders is None else self._orders.draw(steps)
+
+    def advance(self, steps, batches):
+        """Take so many steps on the minibatches drawn for them."""
+        self._trained.advance(steps, batches)
 
 
-def main():
-    """Answer requests until there are no more."""
+def serve(worker):
+    """Answer requests for a worker's methods until there are no more."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not fall among the answers
-    worker = Worker(sys.argv[1])
     while True:
         try:
             method, arguments = pickle.load(sys.stdin.buffer)
@@ -93,4 +98,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    serve(Worker(sys.argv[1]))

@@ -50,10 +50,16 @@ class RecordedGraph:
     def replay(self) -> None:
         with torch.no_grad():
             for func, args, named, place in self.calls:
-                found = func(*args, **named)
-                # A list is one of views: those lie where they lay.
-                if isinstance(place, Tensor) and found.data_ptr() != place.data_ptr():
-                    place.copy_(found)
+                _fill(place, func(*args, **named))
+
+
+def _fill(place: Any, found: Any) -> None:
+    """Put what is fresh where the recorded one lies; views, and what was written in place, lie there already."""
+    if isinstance(place, list | tuple):
+        for one, other in zip(place, found, strict=True):
+            _fill(one, other)
+    elif isinstance(place, Tensor) and found.data_ptr() != place.data_ptr():
+        place.copy_(found)
 
 
 @contextmanager

@@ -25,18 +25,24 @@ CASES: dict[str, Mapping[str, Any]] = {
     "written": {"backend": "written", "network": {"activation": "relu"}},
     "written, full batch": {"backend": "written", "network": {"activation": "gelu"}, "training": {"batch_size": None}},
     "loop": {"backend": "loop", "network": {"activation": "relu"}},
-    "vmap": {"backend": "vmap", "architecture": {"kind": "random-features", "width": 9}},
+    "loop, windows": {
+        "backend": "loop",
+        "architecture": {"kind": "cnn", "dimensions": 1, "channels": 3, "depth": 1, "pooling": "max"},
+        "target": None,
+        "dataset": {"kind": "mnist1d", "train_size": 50, "validation_size": 0, "test_size": 20},
+    },
+    "vmap": {"backend": "vmap", "architecture": {"kind": "random-features", "width": 64}},
 }
 
 
-def chunk(case: Mapping[str, Any], slots: int, *, by_graph: bool) -> Chunk:
+def chunk(case: Mapping[str, Any], slots: int, *, device: str = "cpu", by_graph: bool = False) -> Chunk:
     """Return a chunk with one member fewer than slots, but at least one, that keeps the loss of every batch."""
     draws, courses = Draws(), []
     for seed in range(max(1, slots - 1)):
         training = {"steps": 1000, "record_batch_loss": True, **case.get("training", {})}
-        given = spec(seed, **{**case, "training": training})
+        given = spec(seed, device=device, **{**case, "training": training})
         assert isinstance(given, Approximation) and isinstance(given.training, Gradient)
-        courses.append(Course(str(seed), given, given.training, draws.material(given, torch_device("cpu"))))
+        courses.append(Course(str(seed), given, given.training, draws.material(given, torch_device(device))))
     program = program_of(courses[0], slots)
     assert isinstance(program, StepProgram)
     found = Chunk(courses, program)
@@ -53,8 +59,12 @@ def trained(case: Mapping[str, Any], slots: int, *, by_graph: bool) -> tuple[lis
         for first in range(0, STEPS, 90):
             found.program.advance(found.live, first, first + 90)
     assert found.program.losses is not None
-    weights = [array for slot in found.live for array in found.program.state(slot).values()]
-    return weights, np.array(found.program.losses.tolist())
+    return weights_of(found), np.array(found.program.losses.tolist())
+
+
+def weights_of(given: Chunk) -> list[np.ndarray]:
+    """Return the weights of all members."""
+    return [array for slot in given.live for array in given.program.state(slot).values()]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -129,4 +129,4 @@ def test_auto_is_the_cpu_on_every_machine() -> None:
 def test_slots_are_a_power_of_two_that_fits_the_cache() -> None:
     """256 numbers, 64 rows: 2 * 64 * 256 * 4 bytes = 2**17 a member, of 2**20. Mutation: the chunk in one slot's."""
     assert [chunk_slots(numbers, 64, 4, "cpu") for numbers in (100_000, 256, 4)] == [2, 8, 32]
-    assert chunk_slots(256, 64, 4, "cuda") == 512
+    assert chunk_slots(256, 64, 4, "cuda") == 64

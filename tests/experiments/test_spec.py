@@ -53,6 +53,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     (changed("probes", [{"kind": "lp-error"}] * 2), ["/probes"] * 3),
     (changed("probes", [{"kind": "lp-error"}, {"kind": "lp-error", "label": "far", "domain": [[1, 2]]}]), []),
     (changed("probes", [{"kind": "lp-error", "p": [2], "label": "test"}]), ["/probes"]),
+    (changed("probes", [{"kind": "lp-error", "p": [2], "label": "predictions"}]), ["/probes/0/label"]),
     (changed("probes", [{"kind": "linear-regions"}]), ["/probes/0"]),
     (changed("probes", [{"kind": "lp-error", "at": "snapshots"}]), ["/probes/0/at"]),
     (changed("training.snapshots", 2, changed("probes.0.at", "snapshots")), []),

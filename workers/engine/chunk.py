@@ -90,7 +90,7 @@ def train(
             settle(course)
         if not chunk.live:
             return
-        if chunk.program.stacked and len(chunk.live) <= FEWEST_SLOTS < chunk.program.slots:
+        if _may_shrink(chunk.program) and len(chunk.live) <= FEWEST_SLOTS < chunk.program.slots:
             chunk = _shrunk(chunk, build)
         chunk.advance(lambda chunk=chunk: _listen(chunk, bulletin))  # type: ignore[misc]
 
@@ -108,6 +108,11 @@ def _listen(chunk: Chunk, bulletin: Bulletin) -> bool:
 def _tell(chunk: Chunk, bulletin: Bulletin) -> None:
     for course in chunk.live.values():
         bulletin.tell(course.job_id, "training", chunk.step, course.training.steps, "steps", course.curves)
+
+
+def _may_shrink(program: Program) -> bool:
+    # On a GPU the library may choose another product for another number of slots: there is but one.
+    return program.stacked and not program.memory[0].is_cuda
 
 
 def _shrunk(chunk: Chunk, build: Callable[[Course, int], Program]) -> Chunk:

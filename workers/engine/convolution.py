@@ -135,13 +135,19 @@ def padded(values: Tensor, margins: tuple[int, int], padding: str, axes: int) ->
     """Add `margins` positions before and after along the last `axes` axes."""
     if margins == (0, 0):
         return values
-    if padding != "circular":
-        mode = "constant" if padding == "zero" else "reflect"
-        return functional.pad(values, margins * axes, mode=mode)
-    # Measured at (64, 16, 16, 16): joined pieces take 0.4 ms forward and backward, torch's circular mode 0.9 ms.
+    if padding == "zero":
+        return functional.pad(values, margins * axes)
+    # Joined pieces: measured at (64, 16, 16, 16) they take 0.4 ms forward and backward, torch's circular mode 0.9 ms;
+    # and on a GPU torch's reflect mode has no deterministic backward.
     for axis in range(-axes, 0):
-        size = values.shape[axis]
-        before, after = margins
-        pieces = [values.narrow(axis, size - before, before), values, values.narrow(axis, 0, after)]
-        values = torch.cat(pieces, axis)
+        values = torch.cat(_pieces(values, margins, padding, axis), axis)
     return values
+
+
+def _pieces(values: Tensor, margins: tuple[int, int], padding: str, axis: int) -> list[Tensor]:
+    """Return what lies before the values, the values, and what lies after them along an axis."""
+    size, (before, after) = values.shape[axis], margins
+    if padding == "circular":
+        return [values.narrow(axis, size - before, before), values, values.narrow(axis, 0, after)]
+    first, last = values.narrow(axis, 1, before), values.narrow(axis, size - 1 - after, after)
+    return [first.flip(axis), values, last.flip(axis)]

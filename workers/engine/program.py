@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from workers.catalogue.values import State
 
 
+REPLAYS = 32  # of a recorded step, some milliseconds
+
+
 class Program(ABC):
     """Training steps for several networks of one shape.
 
@@ -86,8 +89,8 @@ class StepProgram(Program):
         self._feed.forget(slot)
 
     def reach(self, live: Collection[int], first: int) -> int:
-        """Return the next step."""
-        return first + 1
+        """Return the next step; on a GPU some later one, for between two calls every member is looked at."""
+        return first + (1 if self._graph is None else REPLAYS)
 
     def advance(self, live: Collection[int], first: int, last: int) -> None:
         """Take the steps first, ..., last - 1."""

@@ -47,10 +47,10 @@ def program_of(course: Course, slots: int) -> Program:
 
 
 def slots_for(spec: Approximation, members: int) -> int:
-    """Return the slots of a chunk: 2 or C of a stacked program, and no other, else one for each member."""
+    """Return the slots of a chunk: 2 or C of a stacked program (on a GPU always C), else one for each member."""
     if not is_stacked(spec):
         return members
-    return most_slots(spec) if members > FEWEST_SLOTS else FEWEST_SLOTS
+    return FEWEST_SLOTS if members <= FEWEST_SLOTS and _has_pairs(spec) else most_slots(spec)
 
 
 def is_stacked(spec: Approximation) -> bool:
@@ -74,11 +74,15 @@ def chunks_of(jobs: list[Job]) -> Iterator[list[Job]]:
         waiting = waiting[size:]
 
 
+def _has_pairs(spec: Approximation) -> bool:
+    return device_of(spec) == "cpu"
+
+
 def _chunk_size(spec: Approximation, waiting: int) -> int:
     if is_stacked(spec):
         most = most_slots(spec)
         # Few are faster in pairs than in a chunk that is mostly ballast.
-        return most if 2 * waiting > most else FEWEST_SLOTS
+        return FEWEST_SLOTS if 2 * waiting <= most and _has_pairs(spec) else most
     return MOST_UNSTACKED if backend_of(spec) == "compiled" else 1
 
 

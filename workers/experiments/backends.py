@@ -20,7 +20,7 @@ COMPILED_STEPS = 200
 
 
 CHUNK_BYTES = {"cpu": 2**20, "cuda": 2**31}  # activations of one chunk: a core's share of the cache, or of memory
-LARGEST_CHUNK = {"cpu": 32, "cuda": 512}
+LARGEST_CHUNK = {"cpu": 32, "cuda": 64}
 # Numbers of a gradient that vmap writes side by side with those of companions: a multiple of it ends on a boundary
 # of 64 bytes. Measured: gradients of 17 or 50 numbers change their last bit with the place, these do not.
 WHOLE_MATRIX = 16

@@ -29,6 +29,7 @@ from workers.experiments.backends import Device, TrainingBackend, choices
 SPEC_VERSION = 1  # raised when an older worker could misread a stored spec; claims filter on it
 LARGEST_SEED = 2**63 - 1
 LARGEST_STEP = 2**53  # every whole number up to it is a float; stored as int64
+PREDICTIONS_LABEL = "predictions"  # a probe's arrays are kept under its label
 # Curves that every experiment leaves where they make sense; no probe may give its metrics these names.
 ALWAYS_RECORDED = (
     *(f"{part}_{what}" for part in ("train", "validation", "test") for what in ("loss", "accuracy")),
@@ -146,6 +147,9 @@ class Approximation(Part):
             yield Problem(path=("backend",), detail=f'"{self.backend}" cannot train this experiment: {remedy}')
         stages = isinstance(self.training, Gradient) and self.training.snapshots
         for index, probe in enumerate(self.probes):
+            if probe.label == PREDICTIONS_LABEL:
+                detail = f'"{probe.label}" names a file that every experiment leaves: choose another'
+                yield Problem(path=("probes", index, "label"), detail=detail)
             if probe.at == "snapshots" and not stages:
                 yield Problem(path=("probes", index, "at"), detail="there are no snapshots: set training.snapshots")
         names = Counter((*ALWAYS_RECORDED, *(name for probe in self.probes for name in probe.metric_names())))
