@@ -57,7 +57,7 @@ def show(client: httpx.Client, experiment: dict[str, Any], console: Console) -> 
         where = "test " if name in ("l1_error", "l2_error", "sup_error") else ""
         console.print(f"  {where}{name} = {json.dumps(value)}", highlight=False)
     console.print(f"  experiment  {base}/v1/experiments/{experiment['id']}", highlight=False, soft_wrap=True)
-    for plot in ("loss", "fit"):
+    for plot in ("loss", "fit", "probes"):
         address = f"{base}/v1/experiments/{experiment['id']}/plots/{plot}.svg"
         if client.get(address).status_code == 200:
             console.print(f"  {plot} plot   {address}", highlight=False, soft_wrap=True)

@@ -5,9 +5,12 @@ import json
 from typing import TYPE_CHECKING, Literal
 
 from service.context import Context
-from service.plots.drawing import Format
+from service.plots.drawing import Format, shorten
 from service.plots.fit import Fit, fit_plot
 from service.plots.loss import ACCURACIES, LOSSES, MOST, Course, loss_plot
+from service.plots.parts import Parts, parts_of
+from service.plots.probes import DRAWN, probes_plot
+from service.plots.readings import panels, telling
 from service.problems import ProblemError
 from workers.catalogue.problems import InvalidError
 from workers.catalogue.values import Task
@@ -21,18 +24,22 @@ if TYPE_CHECKING:
     from workers.catalogue.values import Floats
 
 PREDICTIONS = "predictions.npz"
-Name = Literal["loss", "fit"]
+Name = Literal["loss", "fit", "probes"]
 
 
 def picture(context: Context, view: ExperimentView, name: Name, form: Format) -> bytes:
     """Return the picture; raise ProblemError 404 when the experiment has nothing to show by this name."""
-    return (_loss if name == "loss" else _fit)(context, view, form)
+    return {"loss": _loss, "fit": _fit, "probes": _probes}[name](context, view, form)
 
 
 def drawable(view: ExperimentView) -> tuple[Name, ...]:
     """Return the pictures that the experiment has, as far as its summary tells."""
-    loss: tuple[Name, ...] = ("loss",) if any(name in view.metrics for name in LOSSES) else ()
-    return (*loss, "fit") if view.status is Status.SUCCEEDED and _why_no_fit(_spec(view)) is None else loss
+    found: list[Name] = ["loss"] if any(name in view.metrics for name in LOSSES) else []
+    if view.status is Status.SUCCEEDED:
+        parts = parts_of(view)
+        found += ["fit"] if _why_no_fit(parts) is None else []
+        found += ["probes"] if telling(parts, view.metrics) else []
+    return tuple(found)
 
 
 def ending(view: ExperimentView) -> str:
@@ -61,11 +68,10 @@ def _loss(context: Context, view: ExperimentView, form: Format) -> bytes:
 
 
 def _fit(context: Context, view: ExperimentView, form: Format) -> bytes:
-    spec = _spec(view)
-    why = _why_no_fit(spec)
-    if why is not None:
+    parts = parts_of(view)
+    why = _why_no_fit(parts)
+    if parts is None or why is not None:
         raise ProblemError("not-found", f"A fit is drawn for regressions of one or two inputs; {why}.")
-    assert isinstance(spec, Approximation)
     with context.database.read() as session:
         content = queries.named_content(session, view.id, PREDICTIONS)
         manifest = queries.named_content(session, view.id, "manifest.json")
@@ -77,7 +83,7 @@ def _fit(context: Context, view: ExperimentView, form: Format) -> bytes:
         regular = "grid_inputs" in arrays
         part = "grid" if regular else "test"
         inputs, outputs, truth = (_matrix(arrays[f"{part}_{what}"]) for what in ("inputs", "outputs", "truth"))
-    names = tuple(spec.target.box) if spec.target else tuple(f"x{column + 1}" for column in range(inputs.shape[1]))
+    names = tuple(parts.target.box) if parts.target else tuple(f"x{column + 1}" for column in range(inputs.shape[1]))
     note = " (first output)" if outputs.shape[1] > 1 else ""
     return fit_plot(
         Fit(
@@ -91,6 +97,22 @@ def _fit(context: Context, view: ExperimentView, form: Format) -> bytes:
         ),
         form,
     )
+
+
+def _probes(context: Context, view: ExperimentView, form: Format) -> bytes:
+    parts = parts_of(view)
+    probes = telling(parts, view.metrics)
+    if parts is None or not probes:
+        detail = f"Pictures are drawn of the probes {', '.join(DRAWN)}; {_why_no_probes(view, parts)}."
+        raise ProblemError("not-found", detail)
+    with context.database.read() as session:
+        found = list(panels(session, view, probes, parts.target, _loss_unit(view)))
+        manifest = queries.named_content(session, view.id, "manifest.json")
+    if not found:
+        raise ProblemError("not-found", "The arrays that the probes of this experiment left are no longer here.")
+    heading = shorten(f"Probes of {_title(view)}")
+    note = _weights_note(view, manifest) if any(probe.at == "end" for probe in probes.values()) else ""
+    return probes_plot(found, f"{heading}\n{note}" if note else heading, form)
 
 
 def _matrix(values: "Floats") -> "Floats":
@@ -121,13 +143,23 @@ def _spec(view: ExperimentView) -> ExperimentSpec | None:
         return None
 
 
-def _why_no_fit(spec: ExperimentSpec | None) -> str | None:
-    if not isinstance(spec, Approximation):
+def _why_no_fit(parts: Parts | None) -> str | None:
+    if parts is None:
         return "this is another kind of experiment"
-    inputs = spec.sizes.inputs
-    if spec.dataset.task is not Task.REGRESSION:
+    inputs = parts.dataset.sizes(parts.target).inputs
+    if parts.dataset.task is not Task.REGRESSION:
         return f"this is a classification of {inputs} inputs, whose accuracies are in the picture of the loss"
     return f"this one has {inputs} inputs" if inputs > 2 else None
+
+
+def _why_no_probes(view: ExperimentView, parts: Parts | None) -> str:
+    if parts is None:
+        return "this is another kind of experiment"
+    if not any(probe.kind in DRAWN for probe in parts.probes):
+        return "this experiment has none of them"
+    if view.status is Status.SUCCEEDED:
+        return "those of this experiment left no finite number"
+    return "those of this experiment have not measured" + ("" if view.status.is_terminal else " yet")
 
 
 def _loss_unit(view: ExperimentView) -> str:

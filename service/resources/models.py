@@ -28,12 +28,12 @@ def predict_outputs(body: dict[str, Any], experiment_id: str) -> Predictions:
     return predict(context(), experiment_or_404(experiment_id), body["inputs"])
 
 
-@blueprint.route("/<id:experiment_id>/plots/<any(loss, fit):name>.<any(svg, png):form>")
+@blueprint.route("/<id:experiment_id>/plots/<any(loss, fit, probes):name>.<any(svg, png):form>")
 @blueprint.response(200, {"type": "string"}, content_type="image/svg+xml")
 @blueprint.alt_response(200, schema={"type": "string", "format": "binary"}, content_type="image/png", success=True)
 @blueprint.problems("not-found")
 def get_plot(experiment_id: str, name: Name, form: Format) -> Response:
-    """Draw the loss over the steps, or the fit against the target."""
+    """Draw the loss over the steps, the fit against the target, or what the probes saw."""
     content = picture(context(), experiment_or_404(experiment_id), name, form)
     response = Response(content, mimetype=MEDIA_TYPES[form], headers={"Content-Security-Policy": PICTURE_POLICY})
     response.add_etag()

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from service.plots.pictures import drawable
 from service.schemas.experiments import PRIORITIES
 from service.schemas.replies import Measured, Moment, Plain, noun, shown
 from workers.database.values import ArtifactView, ExperimentView
@@ -90,7 +91,7 @@ class ExperimentReply(Schema):
     finished_at = shown(Moment, "when it ended", allow_none=True)
     queued_seconds = shown(fields.Float, "from acceptance to start", allow_none=True)
     duration_seconds = shown(fields.Float, "from start to end", allow_none=True)
-    links = shown(Plain, "where more of it is", TEXTS)
+    links = shown(Plain, "where more of it is; its pictures once it has ended, those that there are", TEXTS)
 
     def get_attribute(self, obj: ExperimentView, attr: str, default: Any) -> Any:
         """Return what the reply shows under a name, derived where the view has no such attribute."""
@@ -115,7 +116,9 @@ def _duration_seconds(view: ExperimentView) -> float | None:
 
 def _links(view: ExperimentView) -> dict[str, str]:
     path = path_of(view.id)
-    plots = {"loss_plot": f"{path}/plots/loss.svg", "fit_plot": f"{path}/plots/fit.svg"}
+    # The ETag is the version: a picture that appears with a report, which raises none, is not named before the end.
+    drawn = drawable(view) if view.status.is_terminal else ()
+    plots = {f"{name}_plot": f"{path}/plots/{name}.svg" for name in drawn}
     return {"self": path, **{page: f"{path}/{page}" for page in PAGES}, **plots}
 
 

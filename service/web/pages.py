@@ -31,6 +31,7 @@ curl -s {address}v1/experiments -H 'Content-Type: application/json' -H 'Prefer: 
 LOSS = "The loss over the training, on every part of the data."
 ACCURACY = "The loss and the accuracy over the training, on every part of the data."
 FIT = "The model beside its target, and the difference between the two."
+PROBES = "What its probes left, each in a panel of its own."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class Shown:
     def pictures(self) -> dict[Name, str]:
         """Return the captions of its pictures."""
         loss = ACCURACY if any(name in self.view.metrics for name in ACCURACIES) else LOSS
-        captions: dict[Name, str] = {"loss": loss, "fit": FIT}
+        captions: dict[Name, str] = {"loss": loss, "fit": FIT, "probes": PROBES}
         return {name: captions[name] for name in drawable(self.view)}
 
     @property
