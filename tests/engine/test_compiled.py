@@ -15,6 +15,7 @@ from workers.catalogue.kinds import Loss, losses, optimizers
 from workers.catalogue.losses.cross_entropy import CrossEntropy
 from workers.catalogue.losses.mse import MeanSquaredError
 from workers.catalogue.optimizers.sgd import StochasticGradientDescent
+from workers.catalogue.problems import InvalidError
 from workers.catalogue.trainings.gradient import Gradient
 from workers.catalogue.values import DenseStack, Samples
 from workers.engine.activations import ACTIVATIONS
@@ -22,9 +23,11 @@ from workers.engine.chunk import Chunk
 from workers.engine.compiled import CompiledProgram
 from workers.engine.course import Course
 from workers.engine.kernel import library
-from workers.engine.material import Draws, draw, prepare
+from workers.engine.loop import ModuleProgram
+from workers.engine.material import DTYPES, Draws, draw, prepare
 from workers.engine.numerics import fingerprint
-from workers.engine.programs import program_of
+from workers.engine.programs import chunks_of, program_of
+from workers.engine.reports import Job
 from workers.engine.written import dense_layout
 from workers.experiments.backends import KERNEL_ACTIVATIONS, KERNEL_LOSSES, KERNEL_OPTIMIZERS
 from workers.experiments.lifecycle import StatusReason
@@ -98,6 +101,37 @@ def test_the_compiled_back_end_trains_as_the_loop_does(change: dict[str, Any]) -
     for name, (steps, values) in curves.items():
         assert others[name][0] == steps
         np.testing.assert_allclose(values, others[name][1], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": {"width": [6, 7]}},  # thinner than half a vector in float32, not in float64
+        {"network": {"activation": "relu", "width": [33, 8], "residual": True}},
+        {"training": {"optimizer": {"kind": "sgd", "momentum": 0.9, "nesterov": True}}},
+        {"training": {"optimizer": "adamw"}},
+        {"target": None, "dataset": "wine", "training": {"batch_size": 64}},
+    ],
+)
+def test_in_float32_it_is_as_near_to_the_exact_training_as_the_loop(change: dict[str, Any]) -> None:
+    """Ten steps against float64: at most four times the loop's own error, and a rounding of the largest weight.
+
+    Catches a fault of the float32 instance alone, such as a gradient that is seven tenths of itself.
+    """
+    given = {**change, "training": {"steps": 10, **change.get("training", {})}}
+
+    def trained(dtype: str, program: Any) -> np.ndarray:
+        experiment: Any = spec(5, dtype=dtype, backend="compiled", **given)
+        return ending_weights(experiment, program, 1)[0].astype(np.float64)
+
+    def looped(course: Course, slots: int) -> ModuleProgram:
+        architecture, sizes = course.spec.architecture, course.spec.sizes
+        module = architecture.module(sizes.inputs, sizes.outputs).to(DTYPES[course.spec.dtype])  # type: ignore[union-attr]
+        return ModuleProgram(module, course.spec.loss, course.training.optimizer)
+
+    exact, plain = trained("float64", looped), trained("float32", looped)
+    error = np.abs(trained("float32", program_of) - exact).max()
+    assert error <= 4 * np.abs(plain - exact).max() + np.finfo(np.float32).eps * np.abs(exact).max()
 
 
 def test_all_that_the_choice_of_back_end_names_is_there() -> None:
@@ -185,6 +219,45 @@ def test_samples_that_lie_column_by_column_in_memory_are_the_same_samples() -> N
             chunk.advance(lambda: False)
         found.append(chunk.program.state(0)["layers.1.weight"])
     assert np.array_equal(*found)
+
+
+def test_the_smallest_epsilon_does_not_reach_the_filling() -> None:
+    """0 / (0 + epsilon) must be 0 in float32 too. Caught mutation: an epsilon of 1e-46, which is 0 there, is taken."""
+    tiny = {"optimizer": {"kind": "adam", "epsilon": 1e-37}, "steps": 20}
+    found = alone(spec(1, network={"width": [3, 17]}, training=tiny, backend="compiled"))
+    assert found.outcome == "completed"
+    with pytest.raises(InvalidError, match="epsilon"):
+        spec(1, training={"optimizer": {"kind": "adam", "epsilon": 1e-46}})
+
+
+def test_a_network_that_does_not_fit_its_samples_is_refused() -> None:
+    """The kernel reads memory by the sizes that it was told. Caught mutation: nobody looks."""
+    given: Any = spec(1, backend="compiled")
+    course = Course("a", given, given.training, Draws().material(given, CPU))
+    stack = DenseStack(sizes=(2, 4, 1), activation="relu")
+    program = CompiledProgram(
+        stack, given.loss, given.training.optimizer, slots=1, dtype=torch.float32, kernel=kernel()
+    )
+    with pytest.raises(ValueError, match="does not fit"):
+        program.begin({0: course}, 15)
+
+
+def test_large_networks_form_small_chunks() -> None:
+    """A call takes a step of each member, and is not interrupted. Caught mutation: 32 members whatever they take."""
+
+    def members(width: int, rows: int) -> int:
+        network = {"width": width, "activation": "relu"}
+        training = {"batch_size": None, "steps": 300}
+        jobs = [
+            Job(id=str(i), spec=spec(i, network=network, training=training, data={"train_size": rows}))
+            for i in range(40)
+        ]
+        return len(next(chunks_of(jobs)))
+
+    # 2 * 3 * 20,000 rows of a million weights are 1.3e11 operations, more than a chunk may take at once
+    assert [members(64, 50), members(1024, 20_000)] == [32, 1]
+    # 20 million weights seven times over are 560 MB
+    assert members(4400, 1) == 3
 
 
 def test_a_network_trains_in_as_many_calls_as_you_like(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,22 @@ def test_the_library_is_compiled_once_and_found_again(folder: Path) -> None:
     assert other is not None and answer(other) == 43 and other.digest != first.digest
 
 
+@pytest.mark.parametrize("length", [0, 100, 9000])
+def test_a_broken_library_is_compiled_again(folder: Path, length: int) -> None:
+    """A power cut may leave one. Caught mutation: it is loaded, and every start of a runner dies of it."""
+    first = library.kernel()
+    assert first is not None
+    (place,) = folder.iterdir()
+    content = place.read_bytes()
+    place.unlink()  # the loaded one keeps its own
+    place.write_bytes(content[:length])
+    library.kernel.cache_clear()
+    again = library.kernel()
+    assert again is not None and again.digest == first.digest and answer(again) == 42
+    (place,) = folder.iterdir()
+    assert place.read_bytes() == content
+
+
 def test_a_folder_that_others_may_write_is_not_trusted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Catches code of another user that is loaded into a runner."""
     folder.mkdir()

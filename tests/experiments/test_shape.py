@@ -130,3 +130,12 @@ def test_slots_are_a_power_of_two_that_fits_the_cache() -> None:
     """256 numbers, 64 rows: 2 * 64 * 256 * 4 bytes = 2**17 a member, of 2**20. Mutation: the chunk in one slot's."""
     assert [chunk_slots(numbers, 64, 4, "cpu") for numbers in (100_000, 256, 4)] == [2, 8, 32]
     assert chunk_slots(256, 64, 4, "cuda") == 64
+
+
+def test_a_network_that_does_not_fit_its_data_is_refused_for_that_alone() -> None:
+    """A square of 2 columns is none. Caught mutation: its back ends and probes are asked for sizes all the same."""
+    product = changed("target", {"kind": "product"}, changed("architecture", {"kind": "locally-connected"}))
+    for more in ({"backend": "vmap"}, {"probes": [{"kind": "hessian-spectrum"}, {"kind": "pruning-curve"}]}):
+        with pytest.raises(InvalidError) as caught:
+            decode(product | more)
+        assert {problem.pointer.split("/")[1] for problem in caught.value.problems} == {"architecture"}

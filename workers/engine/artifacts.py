@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,7 @@ def manifest(spec: ExperimentSpec, fingerprint: Mapping[str, Any], **more: Any) 
     return Artifact(name=MANIFEST, media_type=JSON, content=text.encode())
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)

@@ -50,8 +50,8 @@ class CompiledProgram(Program):
         self, stack: DenseStack, loss: Loss, optimizer: Optimizer, *, slots: int, dtype: torch.dtype, kernel: Kernel
     ) -> None:
         self.slots = slots
-        self._layers = layer_table(stack, dtype.itemsize)
-        self._plan = _plan(self._layers, dtype.itemsize)
+        self._layers, numbers, copied = layer_table(stack, dtype.itemsize)
+        self._plan = _plan(self._layers, numbers, copied, dtype.itemsize)
         shape = (slots, 1 + len(optimizer.buffers), self._plan.numbers)
         self._rows = torch.zeros(shape, dtype=dtype)
         self.memory = (self._rows,)
@@ -61,12 +61,16 @@ class CompiledProgram(Program):
         self._evaluate = getattr(kernel.functions, f"evaluate_{suffix}")
         self._optimizer = KERNEL_OPTIMIZERS.index(kernel_optimizer(optimizer))
         self._loss = KERNEL_LOSSES.index(loss.kind)
-        self._flops = 6.0 * stack.parameter_count
+        # Of a row: products forward and twice backward, and what an activation and its derivative take.
+        self._flops = 6.0 * self._plan.numbers + 100.0 * float(self._layers["out_padded"].sum())
         self._rations: Rations
         self._batch: int
 
     def _supply(self, courses: Mapping[int, Course], rows: int) -> None:
         self._rations, self._batch = Rations(courses, rows), rows
+        shapes = {(part.inputs.shape[1], part.targets.shape[1]) for part in self._rations.samples()}
+        if shapes != {(int(self._layers["in"][0]), int(self._layers["out"][-1]))}:
+            raise ValueError(f"the network does not fit samples of {sorted(shapes)} inputs and outputs")
 
     def reach(self, live: Collection[int], first: int) -> int:
         """Return the step up to which one call goes."""
@@ -128,7 +132,8 @@ class CompiledProgram(Program):
         """Return a copy of the weights of a slot."""
         row, found = self._rows[slot, 0], {}
         for index, layer in enumerate(self._layers):
-            found[f"layers.{index}.weight"] = np.array(self._weight(row, layer).numpy())
+            # Row by row, as the stored model will be read: numpy rounds sums by the order of the memory.
+            found[f"layers.{index}.weight"] = np.array(self._weight(row, layer).numpy(), order="C")
             if layer["bias"] >= 0:
                 found[f"layers.{index}.bias"] = np.array(self._bias(row, layer).numpy())
         return found
@@ -151,8 +156,10 @@ class CompiledProgram(Program):
         return row[int(layer["bias"]) :][: int(layer["out"])]
 
 
-def layer_table(stack: DenseStack, bytes_per_number: int) -> "NDArray[np.void]":
-    """Return the kernel's table of layers: where each one's numbers lie, in rows of whole vectors."""
+def layer_table(stack: DenseStack, bytes_per_number: int) -> "tuple[NDArray[np.void], int, int]":
+    """Return the kernel's table of layers, which lie in rows of whole vectors, and how many numbers they and their
+    transposed copies have.
+    """
     lanes = VECTOR_BYTES // bytes_per_number
 
     def padded(numbers: int) -> int:
@@ -179,19 +186,12 @@ def layer_table(stack: DenseStack, bytes_per_number: int) -> "NDArray[np.void]":
         if index and not thin:
             layer["copy"] = copies
             copies += fan_out * padded(fan_in)
-    return table
+    return table, place, copies
 
 
-def _plan(layers: "NDArray[np.void]", bytes_per_number: int) -> _Stack:
-    last = layers[-1]
+def _plan(layers: "NDArray[np.void]", numbers: int, copied: int, bytes_per_number: int) -> _Stack:
     width = int(layers["in_padded"][0] + 3 * layers["out_padded"].sum()) * bytes_per_number
     block = max(LEAST_BLOCK, min(MOST_BLOCK, BLOCK_BYTES // width // LEAST_BLOCK * LEAST_BLOCK))
-    numbers = int(
-        last["weight"] + (last["out"] * last["in_padded"] if last["thin"] else last["in"] * last["out_padded"])
-    )
-    if last["bias"] >= 0:
-        numbers = int(last["bias"] + last["out_padded"])
-    copied = int(sum(layer["out"] * layer["in_padded"] for layer in layers if layer["copy"] >= 0))
     return _Stack(layers.ctypes.data, len(layers), numbers, copied, block)
 
 

@@ -18,10 +18,15 @@ from workers.engine.program import Program
 from workers.engine.reports import Job
 from workers.engine.vmapped import VmapProgram
 from workers.engine.written import DenseProgram
+from workers.experiments.costs import estimate
 from workers.experiments.shape import backend_of, dense_stack, device_of, most_slots
 from workers.experiments.spec import Approximation
 
-MOST_UNSTACKED = 32  # members of a chunk without slots: what they hold is small, what one call takes is bounded
+# Of a chunk of the compiled back end, whose members need no company: it is heard between two calls, and each call
+# takes a step or an evaluation of every member.
+MOST_COMPILED = 32
+CHUNK_FLOPS = 4e10  # half a second
+CHUNK_BYTES = 2**31
 
 
 def program_of(course: Course, slots: int) -> Program:
@@ -83,7 +88,10 @@ def _chunk_size(spec: Approximation, waiting: int) -> int:
         most = most_slots(spec)
         # Few are faster in pairs than in a chunk that is mostly ballast.
         return FEWEST_SLOTS if 2 * waiting <= most and _has_pairs(spec) else most
-    return MOST_UNSTACKED if backend_of(spec) == "compiled" else 1
+    if backend_of(spec) != "compiled":
+        return 1
+    cost = estimate(spec)
+    return max(1, min(MOST_COMPILED, int(CHUNK_FLOPS / cost.call_flops), CHUNK_BYTES // cost.memory_bytes))
 
 
 def _kernel_or_refusal() -> Kernel:

@@ -1,6 +1,6 @@
 """What the steps of single members take, a window at a time: samples, minibatch indices, coefficients."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,12 +9,13 @@ from torch import Tensor
 
 from workers.catalogue.trainings.gradient import Gradient
 from workers.engine.course import Course
+from workers.engine.material import Part
 from workers.engine.orders import LONGEST_WINDOW, coefficients_of, orders_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LARGEST_WINDOW = 2**20  # indices of a member
+LARGEST_RATION = 2**20  # indices of a member
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +36,16 @@ class Rations:
 
     def __init__(self, courses: Mapping[int, Course], rows: int) -> None:
         first = next(iter(courses.values()))
-        self._window = max(1, min(LONGEST_WINDOW, LARGEST_WINDOW // rows))
+        self._window = max(1, min(LONGEST_WINDOW, LARGEST_RATION // rows))
         self._courses = dict(courses)
         self._orders = {} if first.training.batch_size is None else orders_of(courses, rows, self._window)
         self._dtype = first.spec.dtype
         self._start = -1
         self._coefficients: dict[Gradient, NDArray[np.floating]] = {}
+
+    def samples(self) -> Iterator[Part]:
+        """Yield the training samples of each member."""
+        return (course.material.parts["train"] for course in self._courses.values())
 
     def end_of_window(self, step: int) -> int:
         """Return the first step after the window of `step`."""

@@ -20,6 +20,7 @@ class Estimate:
 
     parameters: int
     flops: float
+    call_flops: float  # of a step or an evaluation, whichever is more: what cannot be interrupted
     memory_bytes: int
     seconds: float
 
@@ -32,19 +33,26 @@ def rows_at_once(architecture: Architecture, inputs: int, outputs: int) -> int:
 def estimate(spec: ExperimentSpec) -> Estimate:
     """Return what the experiment will cost; zero for what is no approximation of its own."""
     if not isinstance(spec, Approximation) or spec.architecture is None:
-        return Estimate(parameters=0, flops=0.0, memory_bytes=0, seconds=0.0)
+        return Estimate(parameters=0, flops=0.0, call_flops=0.0, memory_bytes=0, seconds=0.0)
     sizes, training = spec.sizes, spec.training
     parameters = spec.architecture.parameter_count(sizes.inputs, sizes.outputs)
     steps = training.steps if isinstance(training, Gradient) else 0
     rows = (training.batch_size or sizes.train) if isinstance(training, Gradient) else sizes.train
     evaluations = training.evaluations if isinstance(training, Gradient) else 1
-    passes = 3 * steps * rows + evaluations * (sizes.train + sizes.validation + sizes.test)
-    flops = 2.0 * spec.architecture.multiplications_per_sample(sizes.inputs, sizes.outputs) * passes
+    samples = sizes.train + sizes.validation + sizes.test
+    one_pass = 2.0 * spec.architecture.multiplications_per_sample(sizes.inputs, sizes.outputs)
+    flops = one_pass * (3 * steps * rows + evaluations * samples)
     backend = backend_of(spec)
     seconds = flops * SECONDS_PER_FLOP.get(backend, OTHER_SECONDS_PER_FLOP)
     if backend != "compiled":
         seconds += steps * SECONDS_PER_STEP
-    return Estimate(parameters=parameters, flops=flops, memory_bytes=_memory(spec, rows, parameters), seconds=seconds)
+    return Estimate(
+        parameters=parameters,
+        flops=flops,
+        call_flops=one_pass * max(3 * rows, samples),
+        memory_bytes=_memory(spec, rows, parameters),
+        seconds=seconds,
+    )
 
 
 def _memory(spec: Approximation, rows: int, parameters: int) -> int:
@@ -53,8 +61,11 @@ def _memory(spec: Approximation, rows: int, parameters: int) -> int:
     assert spec.architecture is not None
     samples = sizes.train + sizes.validation + sizes.test
     numbers = spec.architecture.numbers_per_sample(sizes.inputs, sizes.outputs)
-    trained = 3 * rows if isinstance(spec.training, Gradient) else 0  # activations, derivatives, one more on the way
+    training = spec.training
+    trained = 3 * rows if isinstance(training, Gradient) else 0  # activations, derivatives, one more on the way
+    # Weights, gradients and two buffers; copies that are kept, looked at and transposed; stages.
+    copies = 7 + training.snapshots if isinstance(training, Gradient) else 4
     evaluated = min(samples, rows_at_once(spec.architecture, sizes.inputs, sizes.outputs))
     # As drawn, in float64; scaled, in the network's precision; and the exact answers once more.
     data = samples * ((8 + width) * (sizes.inputs + sizes.outputs) + 8 * sizes.outputs)
-    return width * (4 * parameters + numbers * (trained + evaluated)) + data
+    return width * (copies * parameters + numbers * (trained + evaluated)) + data

@@ -140,6 +140,8 @@ class Approximation(Part):
             )
         else:
             yield from self._problems_of_training(self.architecture)
+            if list(self.architecture.misfits(self.sizes, self.dataset.task)):
+                return  # what follows asks for sizes of a network that there is not
             yield from self.problems_of_probes(self.architecture)
         if self.backend != "auto" and self.backend not in self.backends:
             able = " or ".join(f'"{name}"' for name in self.backends)

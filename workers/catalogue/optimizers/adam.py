@@ -24,7 +24,7 @@ class Adam(Optimizer):
     learning_rate: float = parameter(0.001, "step size", exclusive_minimum=0.0, maximum=1e6)
     beta1: float = parameter(0.9, "decay of the mean of gradients", minimum=0.0, exclusive_maximum=1.0)
     beta2: float = parameter(0.999, "decay of the mean of squared gradients", minimum=0.0, exclusive_maximum=1.0)
-    epsilon: float = parameter(1e-8, "added to the root of the mean square", exclusive_minimum=0.0, maximum=1.0)
+    epsilon: float = parameter(1e-8, "added to the root of the mean square", minimum=1e-37, maximum=1.0)
 
     def coefficients(self, steps: "Floats", factors: "Floats") -> "Floats":
         """Return columns beta1, 1-beta1, beta2, 1-beta2, step size, root correction, epsilon."""

@@ -35,7 +35,8 @@ static inline typename Lanes<T>::vector all(T value) {
     return value - typename Lanes<T>::vector{};
 }
 
-// e**x = 2**n e**r with |r| <= ln(2)/2, and e**r by its Taylor sum: the rest is below half a unit.
+// e**x = 2**n e**r with |r| <= ln(2)/2, and e**r by its Taylor sum: the rest is below half a unit. Infinite
+// from just below the largest finite value on, and zero where the value would be subnormal.
 template <typename T>
 static inline typename Lanes<T>::vector exponential(typename Lanes<T>::vector x) {
     typedef typename Lanes<T>::vector Vector;
@@ -80,8 +81,8 @@ static inline Lanes<float>::vector tangent(Lanes<float>::vector x) {
     bottom = bottom * s + 0.47014179825782776f;
     bottom = bottom * s + 1.0f;
     const Vector found = top / bottom;
-    const Vector upper = (found > one) | (x > highest) ? one : found;
-    return (found < -one) | (x < -highest) ? -one : upper;
+    const Vector upper = ((found > one) | (x > highest)) ? one : found;
+    return ((found < -one) | (x < -highest)) ? -one : upper;
 }
 
 // Near zero Lambert's continued fraction x/(1 + x^2/(3 + x^2/(5 + ...))), cut after 15; elsewhere
