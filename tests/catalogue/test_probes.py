@@ -210,7 +210,7 @@ def hat() -> Subject:
 
 
 def test_linear_regions_are_counted_in_the_units_of_the_data() -> None:
-    """Kinks at 10 and 12, slopes 0, 3/2, -3/2; none on [13, 14]. Mutation: the scaling of the data, which a model_of brings beside its own."""
+    """Kinks at 10 and 12, slopes 0, 3/2, -3/2; none on [13, 14]. Mutation: the scaling of the data it looks at."""
     probe = probes.get("linear-regions")()
     reading = probe.measure(hat())
     assert reading.metrics == {"linear_regions": 3.0}

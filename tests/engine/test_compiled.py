@@ -233,11 +233,9 @@ def test_the_smallest_epsilon_does_not_reach_the_filling() -> None:
 def test_a_network_that_does_not_fit_its_samples_is_refused() -> None:
     """The kernel reads memory by the sizes that it was told. Caught mutation: nobody looks."""
     given: Any = spec(1, backend="compiled")
-    course = Course("a", given, given.training, Draws().material(given, CPU))
+    course, adam = Course("a", given, given.training, Draws().material(given, CPU)), given.training.optimizer
     stack = DenseStack(sizes=(2, 4, 1), activation="relu")
-    program = CompiledProgram(
-        stack, given.loss, given.training.optimizer, slots=1, dtype=torch.float32, kernel=kernel()
-    )
+    program = CompiledProgram(stack, given.loss, adam, slots=1, dtype=torch.float32, kernel=kernel())
     with pytest.raises(ValueError, match="does not fit"):
         program.begin({0: course}, 15)
 

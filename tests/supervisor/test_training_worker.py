@@ -100,7 +100,9 @@ def test_crashes_count_against_who_runs_alone_and_three_are_a_crash_loop(
 
     The runner is killed once while both run and three times while the first runs alone.
     """
-    poison, companion = shared.submit_and_ring(spec(steps=LONG), spec(seed=1, steps=20_000))
+    poison, companion = shared.submit_and_ring(
+        spec(steps=LONG, backend="written"), spec(seed=1, steps=20_000, backend="written")
+    )
     for attempts in range(1, 5):
         until(lambda n=attempts: len(shared.attempts(poison)) == n, lambda: shared.describe([poison]))  # type: ignore[misc]
         shared.wait_for_progress(poison)

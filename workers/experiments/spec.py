@@ -147,6 +147,10 @@ class Approximation(Part):
             able = " or ".join(f'"{name}"' for name in self.backends)
             remedy = f"use {able}, or leave it out" if able else "without gradient training there is none: leave it out"
             yield Problem(path=("backend",), detail=f'"{self.backend}" cannot train this experiment: {remedy}')
+        yield from self._problems_of_names()
+
+    def _problems_of_names(self) -> Iterator[Problem]:
+        """Yield probes that want snapshots where there are none, and names that are there twice."""
         stages = isinstance(self.training, Gradient) and self.training.snapshots
         for index, probe in enumerate(self.probes):
             if probe.label == PREDICTIONS_LABEL:
