@@ -1,8 +1,9 @@
 """What a worker reports: points on the way, and how each experiment ends; all of it refused without the fence."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, insert, literal, se
 from sqlalchemy.orm import Session
 
 from workers.database.blobs import store_blob
-from workers.database.curves import append_chunks, differs, recorded_points, replace_curves, unrecorded
+from workers.database.curves import append_chunks, differs, forget_curves, recorded_points, unrecorded
 from workers.database.ids import new_id
 from workers.database.metrics import add_points, store_metrics, summaries_of
 from workers.database.models import ArtifactRow, ExperimentRow
@@ -25,7 +26,8 @@ Row = ExperimentRow
 def record(session: Session, reports: Sequence[Report]) -> Mapping[str, RecordAnswer]:
     """Store progress and new points of those still held, and answer for every id who is, and who is to stop."""
     merged = _merged(reports)
-    rows = _held_rows(session, merged) if merged else {}
+    telling = {report.id: report for report in merged.values() if report.progress or report.curves}
+    rows = _held_rows(session, telling) if telling else {}
     chunks, changes = [], []
     for experiment_id, row in rows.items():
         report = merged[experiment_id]
@@ -46,41 +48,46 @@ def record(session: Session, reports: Sequence[Report]) -> Mapping[str, RecordAn
         )
     append_chunks(session, chunks)
     _write_reports(session, changes)
+    requested = {experiment_id: row.cancel_requested_at for experiment_id, row in rows.items()}
+    requested |= _requests(session, [report for report in merged.values() if report.id not in telling])
     return {
         experiment_id: RecordAnswer(
-            held=experiment_id in rows,
-            cancel_requested=experiment_id in rows and rows[experiment_id].cancel_requested_at is not None,
+            held=experiment_id in requested, cancel_requested=requested.get(experiment_id) is not None
         )
         for experiment_id in merged
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What an experiment leaves, with the fence of who reports it."""
+
+    id: str
+    fence: int
+    measurement: Measurement
+
+
 def finish(session: Session, id: str, fence: int, measurement: Measurement, now: datetime) -> bool:
     """Store the result, all of it or nothing; return False, with nothing stored, to who does not hold it."""
-    curves = measurement.curves
-    replayed = session.scalar(select(Row.replayed).where(held(id, fence)))
-    changed = bool(replayed) and differs(recorded_points(session, id), curves)
-    change: dict[str, Any] = {
-        "status_reason": StatusReason.NONE.value,
-        "outcome": measurement.outcome.value,
-        "stopped_at_step": measurement.stopped_at_step,
-        "fingerprint": dict(measurement.fingerprint),
-        "finished_at": now,
-        "cancel_requested_at": None,
-        "cancel_reason": None,
-        "live_metrics": None,
-    }
-    if changed:
-        change["nondeterministic"] = True
-    data = {"outcome": measurement.outcome.value}
-    moved = move(session, held(id, fence), Status.SUCCEEDED, sources_of(Status.SUCCEEDED), change, now, data=data)
-    if not moved:
-        return False
-    replace_curves(session, id, curves)
-    store_metrics(session, id, moved[0].project_id, summaries_of(curves))
-    _store_artifacts(session, moved[0], measurement.artifacts, now)
-    end_attempts(session, [id], now, Status.SUCCEEDED.value)
-    return True
+    return id in finish_all(session, [Result(id=id, fence=fence, measurement=measurement)], now)
+
+
+def finish_all(session: Session, results: Sequence[Result], now: datetime) -> frozenset[str]:
+    """Store results of different experiments, each whole; return the ids of those that their reporters hold.
+
+    Of the others nothing is stored.
+    """
+    moved = _succeed(session, results, now)
+    taken = [(moved[result.id], result.measurement) for result in results if result.id in moved]
+    if not taken:
+        return frozenset()
+    forget_curves(session, list(moved))
+    append_chunks(session, [(owner.id, 0, measurement.curves) for owner, measurement in taken])
+    for owner, measurement in taken:
+        store_metrics(session, owner.id, owner.project_id, summaries_of(measurement.curves))
+    _store_artifacts(session, [(owner, each) for owner, found in taken for each in found.artifacts], now)
+    end_attempts(session, list(moved), now, Status.SUCCEEDED.value)
+    return frozenset(moved)
 
 
 def fail(session: Session, id: str, fence: int, reason: StatusReason | str, detail: str | None, now: datetime) -> bool:
@@ -151,6 +158,43 @@ def _ask_to_stop(session: Session, mine: ColumnElement[bool], reason: StatusReas
     add_events(session, moved, now, {}, kind="cancelling")
 
 
+def _succeed(session: Session, results: Sequence[Result], now: datetime) -> dict[str, Moved]:
+    """Take those that are held to their end, all with the same change by one statement; return them by id."""
+    pairs = [(result.id, result.fence) for result in results]
+    mine = and_(tuple_(Row.id, Row.fence).in_(pairs), stands_in(Status.RUNNING))
+    # All are locked at once, in the order of their ids: locked change by change, two that share rows could wait for
+    # each other.
+    rows = session.execute(select(Row.id, Row.replayed).where(mine).order_by(Row.id).with_for_update())
+    replayed = {row.id: row.replayed for row in rows}
+    alike: dict[str, tuple[dict[str, Any], list[Result]]] = {}
+    for result in results:
+        if result.id in replayed:
+            changed = replayed[result.id] and differs(recorded_points(session, result.id), result.measurement.curves)
+            change = _change_of(result.measurement, changed)
+            alike.setdefault(json.dumps(change, sort_keys=True), (change, []))[1].append(result)
+    moved: list[Moved] = []
+    for change, group in alike.values():
+        these = tuple_(Row.id, Row.fence).in_([(result.id, result.fence) for result in group])
+        data = {"outcome": change["outcome"]}
+        change["finished_at"] = now
+        moved += move(session, these, Status.SUCCEEDED, sources_of(Status.SUCCEEDED), change, now, data=data)
+    return {each.id: each for each in moved}
+
+
+def _change_of(measurement: Measurement, changed: bool) -> dict[str, Any]:
+    """Return the columns that the result sets beside the time; JSON values, by which equal ones are found."""
+    change = {
+        "status_reason": StatusReason.NONE.value,
+        "outcome": measurement.outcome.value,
+        "stopped_at_step": measurement.stopped_at_step,
+        "fingerprint": dict(measurement.fingerprint),
+        "cancel_requested_at": None,
+        "cancel_reason": None,
+        "live_metrics": None,
+    }
+    return change | {"nondeterministic": True} if changed else change
+
+
 def _merged(reports: Sequence[Report]) -> dict[str, Report]:
     """Return one report per id: the newest progress, the points of all, in the order given."""
     merged: dict[str, Report] = {}
@@ -197,6 +241,15 @@ def _held_rows(session: Session, reports: Mapping[str, Report]) -> dict[str, Any
     return {row.id: row for row in session.execute(statement)}
 
 
+def _requests(session: Session, reports: Sequence[Report]) -> dict[str, datetime | None]:
+    """Return when each experiment that its reporter holds was asked to stop; None where it was not."""
+    if not reports:
+        return {}
+    mine = tuple_(Row.id, Row.fence).in_([(report.id, report.fence) for report in reports])
+    rows = session.execute(select(Row.id, Row.cancel_requested_at).where(mine, stands_in(Status.RUNNING)))
+    return {row.id: row.cancel_requested_at for row in rows}
+
+
 def _write_reports(session: Session, changes: Sequence[dict[str, Any]]) -> None:
     if changes:
         table = Row.__table__
@@ -212,8 +265,9 @@ def _write_reports(session: Session, changes: Sequence[dict[str, Any]]) -> None:
         session.connection().execute(statement, changes)
 
 
-def _store_artifacts(session: Session, owner: Moved, artifacts: Sequence[Artifact], now: datetime) -> None:
-    contents = {hashlib.sha256(artifact.content).hexdigest(): artifact.content for artifact in artifacts}
+def _store_artifacts(session: Session, artifacts: Sequence[tuple[Moved, Artifact]], now: datetime) -> None:
+    hashed = [(hashlib.sha256(artifact.content).hexdigest(), owner, artifact) for owner, artifact in artifacts]
+    contents = {sha256: artifact.content for sha256, _, artifact in hashed}
     # In one order everywhere: two results that share bytes then cannot wait for each other.
     for sha256 in sorted(contents):
         store_blob(session, sha256, contents[sha256])
@@ -225,10 +279,10 @@ def _store_artifacts(session: Session, owner: Moved, artifacts: Sequence[Artifac
             "name": artifact.name,
             "media_type": artifact.media_type,
             "size_bytes": len(artifact.content),
-            "sha256": hashlib.sha256(artifact.content).hexdigest(),
+            "sha256": sha256,
             "created_at": now,
         }
-        for artifact in artifacts
+        for sha256, owner, artifact in hashed
     ]
     if rows:
         session.execute(insert(ArtifactRow), rows)

@@ -1,10 +1,12 @@
 """What clients submit: new experiments, retries, and the replies kept for repeated requests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import Insert, ScalarSelect, and_, bindparam, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from workers.catalogue.kinds import Component
@@ -15,7 +17,8 @@ from workers.database.metrics import store_metrics, summaries_of
 from workers.database.models import ExperimentRow, ReplyRow, TagRow
 from workers.database.session import upsert
 from workers.database.transitions import Moved, add_events, move, stands_in
-from workers.database.values import NewExperiment, StoredReply
+from workers.database.values import ExperimentView, NewExperiment, StoredReply
+from workers.database.views import experiment_views
 from workers.experiments.codec import encode, spec_hash
 from workers.experiments.lifecycle import Outcome, Status, StatusReason, sources_of
 from workers.experiments.measurement import MetricSummary, as_curves
@@ -31,6 +34,11 @@ class KeyReusedError(Exception):
 
 def submit(session: Session, new: NewExperiment, *, project_id: str, now: datetime) -> str:
     """Store the experiment and its first event, and return its id; a recorded one is succeeded at once."""
+    return submitted(session, new, project_id=project_id, now=now).id
+
+
+def submitted(session: Session, new: NewExperiment, *, project_id: str, now: datetime) -> ExperimentView:
+    """Do what `submit` does, and return the experiment as whoever reads it next will see it."""
     recorded = isinstance(new.spec, Recorded)
     row: dict[str, Any] = {
         "id": new_id("exp"),
@@ -43,24 +51,26 @@ def submit(session: Session, new: NewExperiment, *, project_id: str, now: dateti
         "created_at": now,
         "queued_at": now,
         "finished_at": now if recorded else None,
-        "rank": 0 if recorded else _rank(session, project_id, new.priority),
         "queue_deadline": _deadline(now, new.queue_ttl_seconds),
         **dict.fromkeys(("nondeterministic", "reused", "alone", "replayed"), False),
         **dict.fromkeys(("fence", "attempts", "reports"), 0),
         **_given(new),
         **_columns_of(new.spec),
     }
-    session.execute(insert(Row), [row])
-    if new.tags:
-        tags = [{"experiment_id": row["id"], "project_id": project_id, "tag": tag} for tag in dict.fromkeys(new.tags)]
-        session.execute(insert(TagRow), tags)
+    place = {"rank_project": project_id, "rank_priority": new.priority}
+    session.connection().execute(_insertion(recorded), row | place)
+    tags = tuple(dict.fromkeys(new.tags))
+    if tags:
+        tagged = [{"experiment_id": row["id"], "project_id": project_id, "tag": tag} for tag in tags]
+        session.execute(insert(TagRow), tagged)
     first = Moved(
         id=row["id"], project_id=project_id, version=1, status=row["status"], status_reason=row["status_reason"]
     )
     add_events(session, [first], now, {})
     if isinstance(new.spec, Recorded):
         _store_recorded(session, first, new.spec)
-    return first.id
+        return experiment_views(session, session.scalars(select(Row).where(Row.id == first.id)).all())[0]
+    return _view_of_queued(row, tags)
 
 
 def retry(session: Session, project_id: str, id: str, now: datetime) -> bool | None:
@@ -78,7 +88,7 @@ def retry(session: Session, project_id: str, id: str, now: datetime) -> bool | N
         "alone": False,
         "replayed": False,
         "queued_at": now,
-        "rank": _rank(session, project_id, found.priority),
+        "rank": _rank(project_id, found.priority),
         "queue_deadline": _deadline(now, found.queue_ttl_seconds),
     }
     ended = sources_of(Status.QUEUED) - {Status.RUNNING}
@@ -126,12 +136,26 @@ def store_reply(
     session.execute(record.on_conflict_do_update(index_elements=["project_id", "key"], set_=given))
 
 
-def _rank(session: Session, project_id: str, priority: int) -> int:
-    """Return how many of the project's experiments wait already at this priority."""
+def _rank(project_id: Any, priority: Any) -> ScalarSelect[int]:
+    """Return the query for how many of the project's experiments wait already at this priority."""
     waiting = select(func.count()).where(
         Row.project_id == project_id, Row.priority == priority, stands_in(Status.QUEUED)
     )
-    return session.execute(waiting).scalar_one()
+    return waiting.scalar_subquery()
+
+
+@cache
+def _insertion(recorded: bool) -> Insert:
+    """Return the INSERT of one row; made anew for each, its forty columns cost more than sending it."""
+    rank = literal(0) if recorded else _rank(bindparam("rank_project"), bindparam("rank_priority"))
+    return insert(Row.__table__).values(rank=rank)  # type: ignore[arg-type]
+
+
+def _view_of_queued(row: Mapping[str, Any], tags: Sequence[str]) -> ExperimentView:
+    """Return what a row of a new experiment shows: what it says, and nothing of attempts, metrics or progress."""
+    known: dict[str, Any] = {each.name: row.get(each.name) for each in fields(ExperimentView)}
+    known |= {"tags": tuple(sorted(tags)), "cancelling": False, "metrics": {}}
+    return ExperimentView(**known | {"status_reason": StatusReason(row["status_reason"])})
 
 
 def _deadline(now: datetime, seconds: float | None) -> datetime | None:
@@ -142,7 +166,7 @@ def _given(new: NewExperiment) -> dict[str, Any]:
     """Return the columns that the client has set."""
     return {
         "name": new.name,
-        "metadata_": dict(new.metadata),
+        "metadata": dict(new.metadata),
         "priority": new.priority,
         "timeout_seconds": new.timeout_seconds,
         "queue_ttl_seconds": new.queue_ttl_seconds,

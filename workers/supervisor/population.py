@@ -13,8 +13,8 @@ from workers.database import results
 from workers.database.session import Database
 from workers.database.values import Claim, Claimed, Progress
 from workers.experiments.lifecycle import StatusReason
-from workers.experiments.measurement import from_message
 from workers.supervisor.durable import brief, is_passing, now, until_written
+from workers.supervisor.finishing import Finishing
 from workers.supervisor.member import Member, deadline_of, reason_of, report_of
 from workers.supervisor.runner_process import Frame, RunnerGoneError, RunnerProcess
 
@@ -55,6 +55,12 @@ class Population:
         self._stopping, self._lost = stopping, lost
         self._members = {each.id: Member(claimed=each, deadline=deadline_of(each, begun)) for each in claim.experiments}
         self.alone = len(self._members) == 1
+        self._finishing = Finishing(
+            database,
+            given_up=stopping.is_set,
+            settle=lambda id, held: self._settle(self._members[id], held, "finished"),
+            refuse=self._refuse_result,
+        )
         self._handlers = {
             "progress": self._note,
             "finished": self._finish,
@@ -80,6 +86,8 @@ class Population:
                 self._stop_runner()
         except RunnerGoneError:
             ending = Ending.STOPPED if self._stopping.is_set() else Ending.GONE
+        finally:
+            self._finishing.write()
         return Ending.FENCED if self._lost.is_set() else ending
 
     def fail_forgotten(self) -> None:
@@ -101,11 +109,14 @@ class Population:
     def _listen(self) -> Ending:
         next_report = time.monotonic() + self._report_seconds
         while not self._stopping.is_set():
-            frame = self._runner.receive(max(0.0, min(TICK_SECONDS, next_report - time.monotonic())))
+            wait = min(TICK_SECONDS, next_report - time.monotonic(), self._finishing.seconds_left)
+            frame = self._runner.receive(max(0.0, wait))
             if frame is not None and frame.header.get("say") == "done":
                 return Ending.DONE
             if frame is not None:
                 self._handle(frame)
+            if self._finishing.seconds_left == 0:
+                self._finishing.write()
             if time.monotonic() >= next_report:
                 self._report()
                 if self._enforce_times():
@@ -128,7 +139,7 @@ class Population:
         handler = self._handlers.get(str(frame.header.get("say")))
         if member is None or handler is None:
             log.error("runner said what was not asked: %s", frame.header.get("say"))
-        else:
+        elif not member.silent:
             handler(member, frame)
 
     def _note(self, member: Member, frame: Frame) -> None:
@@ -145,15 +156,14 @@ class Population:
         member.silent = True
         if member.settled:
             return
-        claimed = member.claimed
-        try:
-            measurement = from_message(frame.header["measurement"], frame.blobs)
-            held = self._write(lambda session: results.finish(session, claimed.id, claimed.fence, measurement, now()))
-        except (SQLAlchemyError, KeyError, TypeError, ValueError) as error:
-            log.exception("result cannot be stored", extra={"experiment": claimed.id})
-            self._write_failure(member, StatusReason.INTERNAL, f"the result cannot be stored: {brief(error)}")
-            return
-        self._settle(member, held, "finished")
+        self._finishing.take(member.claimed, frame.header.get("measurement"), frame.blobs)
+        if all(each.settled or each.silent for each in self._members.values()):
+            self._finishing.write()  # nothing is left to wait for
+
+    def _refuse_result(self, id: str, error: Exception) -> None:
+        log.error("result cannot be stored", exc_info=error, extra={"experiment": id})
+        detail = f"the result cannot be stored: {brief(error)}"
+        self._write_failure(self._members[id], StatusReason.INTERNAL, detail)
 
     def _fail(self, member: Member, frame: Frame) -> None:
         member.silent = True
@@ -201,6 +211,7 @@ class Population:
             return
         for member in waiting:
             member.points.clear()
+            member.progress = None
             answer = answers.get(member.claimed.id)
             if answer is None or not answer.held:
                 self._settle(member, False, "given up")
