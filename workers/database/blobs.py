@@ -1,5 +1,7 @@
 """Bytes by their sha256: stored once, dropped when no artifact names them."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
@@ -11,9 +13,23 @@ DROPPED_AT_ONCE = 100
 
 def store_blob(session: Session, sha256: str, content: bytes) -> None:
     """Store the bytes unless they are there."""
-    statement = upsert(session, BlobRow).values(sha256=sha256, size_bytes=len(content), content=content)
+    store_blobs(session, {sha256: content})
+
+
+def store_blobs(session: Session, contents: Mapping[str, bytes]) -> None:
+    """Store bytes by their sha256, unless they are there."""
+    statement = upsert(session, BlobRow)
     # The update changes nothing but locks the row, so that nobody drops it before an artifact names it.
-    session.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_={"size_bytes": len(content)}))
+    statement = statement.on_conflict_do_update(
+        index_elements=["sha256"], set_={"size_bytes": statement.excluded.size_bytes}
+    )
+    # In one order everywhere: two that share bytes then cannot wait for each other.
+    rows = [
+        {"sha256": sha256, "size_bytes": len(contents[sha256]), "content": contents[sha256]}
+        for sha256 in sorted(contents)
+    ]
+    if rows:
+        session.execute(statement, rows)
 
 
 def content(session: Session, sha256: str, offset: int = 0, length: int | None = None) -> bytes:

@@ -31,15 +31,15 @@ def metrics_of_many(session: Session, ids: Sequence[str]) -> dict[str, dict[str,
     return found
 
 
-def store_metrics(
-    session: Session, experiment_id: str, project_id: str, summaries: Mapping[str, MetricSummary]
-) -> None:
-    """Insert one row a metric."""
+def store_metrics(session: Session, metrics: Iterable[tuple[str, str, Mapping[str, MetricSummary]]]) -> None:
+    """Insert one row a metric: (experiment id, project id, summaries by name) each."""
     rows = []
-    for name, summary in summaries.items():
-        stored, flag = split_floats([getattr(summary, part) for part in PARTS])
-        row = {"experiment_id": experiment_id, "name": name, "project_id": project_id, "non_finite": flag}
-        rows.append(row | dict(zip(PARTS, stored, strict=True)) | {"argmin_step": summary.argmin_step, "n": summary.n})
+    for experiment_id, project_id, summaries in metrics:
+        for name, summary in summaries.items():
+            stored, flag = split_floats([getattr(summary, part) for part in PARTS])
+            row = {"experiment_id": experiment_id, "name": name, "project_id": project_id, "non_finite": flag}
+            counts = {"argmin_step": summary.argmin_step, "n": summary.n}
+            rows.append(row | dict(zip(PARTS, stored, strict=True)) | counts)
     if rows:
         session.execute(insert(MetricRow), rows)
 

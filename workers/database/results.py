@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, insert, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from workers.database.blobs import store_blob
+from workers.database.blobs import store_blobs
 from workers.database.curves import append_chunks, differs, forget_curves, recorded_points, unrecorded
 from workers.database.ids import new_id
 from workers.database.metrics import add_points, store_metrics, summaries_of
@@ -83,8 +83,9 @@ def finish_all(session: Session, results: Sequence[Result], now: datetime) -> fr
         return frozenset()
     forget_curves(session, list(moved))
     append_chunks(session, [(owner.id, 0, measurement.curves) for owner, measurement in taken])
-    for owner, measurement in taken:
-        store_metrics(session, owner.id, owner.project_id, summaries_of(measurement.curves))
+    store_metrics(
+        session, [(owner.id, owner.project_id, summaries_of(measurement.curves)) for owner, measurement in taken]
+    )
     _store_artifacts(session, [(owner, each) for owner, found in taken for each in found.artifacts], now)
     end_attempts(session, list(moved), now, Status.SUCCEEDED.value)
     return frozenset(moved)
@@ -267,10 +268,7 @@ def _write_reports(session: Session, changes: Sequence[dict[str, Any]]) -> None:
 
 def _store_artifacts(session: Session, artifacts: Sequence[tuple[Moved, Artifact]], now: datetime) -> None:
     hashed = [(hashlib.sha256(artifact.content).hexdigest(), owner, artifact) for owner, artifact in artifacts]
-    contents = {sha256: artifact.content for sha256, _, artifact in hashed}
-    # In one order everywhere: two results that share bytes then cannot wait for each other.
-    for sha256 in sorted(contents):
-        store_blob(session, sha256, contents[sha256])
+    store_blobs(session, {sha256: artifact.content for sha256, _, artifact in hashed})
     rows = [
         {
             "id": new_id("art"),

@@ -220,7 +220,7 @@ def _kind(component: Component | None) -> str | None:
 def _store_recorded(session: Session, owner: Moved, spec: Recorded) -> None:
     curves = as_curves({name: (curve[0], curve[1]) for name, curve in (spec.curves or {}).items()})
     append_chunks(session, [(owner.id, 0, curves)])
-    store_metrics(session, owner.id, owner.project_id, {**_lone(spec.metrics), **summaries_of(curves)})
+    store_metrics(session, [(owner.id, owner.project_id, {**_lone(spec.metrics), **summaries_of(curves)})])
 
 
 def _lone(metrics: Mapping[str, float]) -> dict[str, MetricSummary]:
