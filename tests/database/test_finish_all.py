@@ -1,7 +1,7 @@
 """Several results in one transaction: each as if it came alone."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
 
 from tests.builders import spec_json
@@ -123,6 +123,20 @@ def test_two_calls_that_share_rows_do_not_wait_for_each_other_for_ever(scene: Sc
         calls = [[result(a, measurement()), result(b, DIVERGED)] for a, b in (pair, pair[::-1])]
         won = together(*(lambda sent=sent: scene.write(results.finish_all, sent, scene.now) for sent in calls))  # type: ignore[misc]
         assert sorted(won, key=len) == [frozenset(), {each.id for each in pair}]
+
+
+def test_many_results_take_as_many_statements_as_two(scene: Scene) -> None:
+    """Caught when mutated: a statement per experiment, which makes up most of the cost of a short one."""
+    counts = []
+    for count in (2, 8):
+        sent = [result(each, measurement(1.0, artifacts=[model(each.id.encode())])) for each in claimed(scene, count)]
+        statements: list[str] = []
+        listener = lambda *arguments: statements.append(arguments[2])  # noqa: B023, E731
+        event.listen(scene.database.engine, "before_cursor_execute", listener)
+        scene.write(results.finish_all, sent, scene.tick())
+        event.remove(scene.database.engine, "before_cursor_execute", listener)
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
 
 
 def test_a_report_without_news_changes_no_row_and_still_hears_the_answer(scene: Scene) -> None:

@@ -65,9 +65,9 @@ def test_two_workers_run_each_experiment_once(two_workers: Laboratory) -> None:
 def test_a_result_waits_for_a_database_that_is_away(two_workers: Laboratory, postgres_url: str) -> None:
     """Catches a result that is lost, or computed twice, because it could not be written at once.
 
-    The training ends while no connection to the database is left and none can be made.
+    The training, of some tenths of a second, ends while no connection to the database is left and none can be made.
     """
-    (id,) = two_workers.submit_and_ring(spec(steps=3_000))
+    (id,) = two_workers.submit_and_ring(spec(steps=100_000))
     two_workers.wait([id], Status.RUNNING)
     worker = two_workers.owner(id)
     with absent(two_workers, postgres_url):

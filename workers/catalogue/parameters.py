@@ -7,6 +7,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 from workers.catalogue.problems import Problem
@@ -55,7 +56,8 @@ def bounds_of(declared: Field[Any]) -> Bounds:
     return bounds
 
 
-def hints_of(cls: type) -> dict[str, Any]:
+@cache
+def hints_of(cls: type) -> Mapping[str, Any]:
     """Return the resolved type hint of every dataclass field of `cls`, in order."""
     hints = typing.get_type_hints(cls)
     return {declared.name: hints[declared.name] for declared in fields(cls)}

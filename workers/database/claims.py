@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from workers.database.blobs import named_content
@@ -50,8 +50,9 @@ def claim(
 ) -> Claim | None:
     """Take the first experiment in line and others of its shape, and return them; None when none can be taken.
 
-    Of the others, this worker's share among the idle ones, but at most `most` in all, and at least `least` where
-    few cost as much as many.
+    Of the others, this worker's share, but at most `most` in all. Where few cost as much as many, the idle workers
+    share and at least `least` are taken; where they train one after the other, all workers do: who is busy now
+    finds work left when it comes back, and all end at about the same time.
     A suspect of a crash comes alone.
     """
     _note_compiler(session, worker_id, abilities)
@@ -62,10 +63,12 @@ def claim(
     if first is None:
         return None
     alike = and_(able, Row.shape_key == first.shape_key, Row.alone.is_(False))
-    fewest = least if is_stacked(first.shape_key) else 1
-    mine, size = (
-        (Row.id == first.id, 1) if first.alone else (alike, _share(session, alike, abilities, now, fewest, most))
-    )
+    if first.alone:
+        mine, size = Row.id == first.id, 1
+    else:
+        stacked = is_stacked(first.shape_key)
+        share = _share(session, alike, _sharers(abilities, now, idle=stacked))
+        mine, size = alike, min(most, max(least if stacked else 1, share))
     lease_id = new_id("lse")
     session.execute(insert(LeaseRow), [{"id": lease_id, "worker_id": worker_id, "beat": 0, "created_at": now}])
     rows = _take(session, and_(able, mine), size, lease_id, now)
@@ -109,14 +112,17 @@ def _note_compiler(session: Session, worker_id: str, abilities: Abilities) -> No
     session.execute(update(WorkerRow).where(outdated).values(compiles=abilities.compiles))
 
 
-def _share(
-    session: Session, alike: ColumnElement[bool], abilities: Abilities, now: datetime, least: int, most: int
-) -> int:
-    matching = session.execute(select(func.count()).where(alike)).scalar_one()
+def _sharers(abilities: Abilities, now: datetime, *, idle: bool) -> Select[int]:
+    """Return the query for how many workers of the queue live, of the `idle` ones alone where that is asked."""
+    live = select(func.count()).where(WorkerRow.queue == abilities.queue, live_workers(now))
     leased = exists().where(LeaseRow.worker_id == WorkerRow.id)
-    idle = select(func.count()).where(WorkerRow.queue == abilities.queue, live_workers(now), ~leased)
-    workers = max(1, session.execute(idle).scalar_one())
-    return min(most, max(least, -(-matching // workers)))
+    return live.where(~leased) if idle else live
+
+
+def _share(session: Session, alike: ColumnElement[bool], sharers: Select[int]) -> int:
+    matching = session.execute(select(func.count()).where(alike)).scalar_one()
+    workers = max(1, session.execute(sharers).scalar_one())
+    return -(-matching // workers)
 
 
 def _take(session: Session, condition: ColumnElement[bool], size: int, lease_id: str, now: datetime) -> list[Any]:

@@ -36,12 +36,6 @@ def append_chunks(session: Session, chunks: Sequence[tuple[str, int, Sequence[Cu
         session.execute(insert(CurveRow), rows)
 
 
-def replace_curves(session: Session, experiment_id: str, curves: Sequence[Curve]) -> None:
-    """Put one row a curve in the place of all chunks."""
-    forget_curves(session, [experiment_id])
-    append_chunks(session, [(experiment_id, 0, curves)])
-
-
 def forget_curves(session: Session, ids: Sequence[str]) -> None:
     """Delete all points of the experiments."""
     statement = delete(CurveRow).where(CurveRow.experiment_id.in_(ids))
