@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -116,16 +115,15 @@ REFUSED: list[tuple[str, str, int]] = [
 HOSTILE = [text for text, _, _ in REFUSED]
 
 
+@pytest.mark.timeout(10)  # a text that makes work, such as 9**9**9, would take for ever; none takes 2 ms
 @pytest.mark.parametrize(("text", "message", "position"), REFUSED)
 def test_what_is_no_formula_is_refused_by_name_and_place(text: str, message: str, position: int) -> None:
     """Catches each rule taken out: its text would be accepted or named otherwise."""
-    start = time.perf_counter()
     with pytest.raises(ExpressionError) as caught:
         parse(text, ["x"])
     assert message in caught.value.detail
     assert caught.value.position == position
     assert len(caught.value.detail) < 250
-    assert time.perf_counter() - start < 0.25  # measured below 2 ms each
 
 
 @pytest.mark.parametrize("text", HOSTILE)
