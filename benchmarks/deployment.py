@@ -23,9 +23,11 @@ START_SECONDS = 60
 
 @contextlib.contextmanager
 def by_url():
-    """Yield the environment of migrated servers: those that WHYDEEP_*_URL name, or private ones as the tests have."""
+    """Yield the environment of migrated servers: those that WHYDEEP_*_URL name, or private ones that flush."""
     with contextlib.ExitStack() as stack:
-        database = os.environ.get("WHYDEEP_DATABASE_URL") or stack.enter_context(postgres_server(find_postgres()))
+        database = os.environ.get("WHYDEEP_DATABASE_URL") or stack.enter_context(
+            postgres_server(find_postgres(), durable=True)
+        )
         broker = os.environ.get("WHYDEEP_BROKER_URL") or stack.enter_context(valkey_server())
         environment = os.environ | ONE_THREAD | {"WHYDEEP_DATABASE_URL": database, "WHYDEEP_BROKER_URL": broker}
         subprocess.run([WHYDEEP, "migrate"], env=environment, check=True, stdout=sys.stderr)

@@ -11,13 +11,15 @@ PARTS = {  # by a word of the command
     "runner": "workers.runner",
     "worker": "celery",
     "api": "gunicorn",
-    "postgres": "postgres",
-    "broker": "valkey",
 }
+SERVERS = {"postgres": "postgres", "valkey-server": "broker", "redis-server": "broker"}  # by the name of the process
 
 
 class ProcessorTime:
-    """CPU seconds since it was made, of this process, of those that it started, and of all others together."""
+    """CPU seconds since it was made, of this process, those that it started, the servers, and of all others together.
+
+    A server that is named by URL is no child of ours: all databases and brokers of the machine count as the service's.
+    """
 
     def __init__(self):
         self._used_before, self._busy_before = _used(), _busy()
@@ -43,9 +45,11 @@ def _busy():
 
 def _used():
     found = collections.Counter({"client": sum(psutil.Process().cpu_times()[:2])})
-    for process in psutil.Process().children(recursive=True):
+    started = {process.pid for process in psutil.Process().children(recursive=True)}
+    for process in psutil.process_iter(["name"]):
         with contextlib.suppress(psutil.NoSuchProcess):
-            found[_part(process)] += sum(process.cpu_times()[:2])
+            if (part := SERVERS.get(process.info["name"])) or process.pid in started:
+                found[part or _part(process)] += sum(process.cpu_times()[:2])
     return found
 
 

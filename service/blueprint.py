@@ -26,7 +26,8 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
         """Give the view what the request says, checked by the schema."""
-        return super().arguments(schema, **options)  # type: ignore[no-any-return]
+        # An instance: webargs makes one of a class at each request, and copies its fields.
+        return super().arguments(schema(), **options)  # type: ignore[no-any-return]
 
     def response(self, status_code: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
         """Write what the view returns by the schema, and document it."""

@@ -114,15 +114,19 @@ def wheel_valkey() -> Path:
 
 
 @contextmanager
-def postgres_server(programs: Path) -> Iterator[str]:
-    """Yield the SQLAlchemy URL of the admin database of a new server, made by these programs."""
+def postgres_server(programs: Path, *, durable: bool = False) -> Iterator[str]:
+    """Yield the SQLAlchemy URL of the admin database of a new server, made by these programs.
+
+    Only a durable one waits for the disk at a commit: tests lose nothing that they need, benchmarks would flatter.
+    """
     identity = postgres_identity()
     with _short_folder("wdpg-", identity) as folder:
         log, data, socket_folder = folder / "log", folder / "data", folder / "s"
         programs = _runnable(programs, identity, folder)
         _initialise(programs, data, identity)
         server = [programs / "postgres", "-D", data, "-k", socket_folder, "-p", "5432"]
-        settings = ["listen_addresses=", "fsync=off", "max_connections=200", "unix_socket_permissions=0700"]
+        settings = ["listen_addresses=", "max_connections=200", "unix_socket_permissions=0700"]
+        settings.append("fsync=on" if durable else "fsync=off")
         socket_folder.mkdir()
         identity.own(socket_folder)
         command = [*map(str, server), *(part for setting in settings for part in ("-c", setting))]

@@ -7,6 +7,7 @@ is answered by one `done`, and so is each `stop`, also one that broke a populati
 """
 
 import ctypes
+import gc
 import io
 import os
 import queue
@@ -229,6 +230,7 @@ def _warm(settings: Settings, inbox: Inbox) -> dict[str, Any]:
     Runner(Outbox(unheard, inbox), settings.report_seconds).run({"jobs": [{"id": "warm-up", "spec": TINY}]}, [])
     if b'"failed"' in unheard.getvalue():
         raise RuntimeError("the engine does not work here: " + unheard.getvalue().decode(errors="replace"))
+    gc.freeze()  # what is loaded now stays
     return fingerprint(best_device(), "any")
 
 

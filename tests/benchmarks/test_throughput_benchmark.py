@@ -110,6 +110,25 @@ def test_time_of_this_process_is_its_own() -> None:
     assert 0.25 <= clock.read()["client"] <= 0.4
 
 
+def test_a_server_that_is_named_by_url_counts_as_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches parts that are sought among the benchmark's own children alone: no round was quiet then."""
+
+    class Foreign:
+        pid = -1
+
+        def __init__(self, name: str) -> None:
+            self.info = {"name": name}
+
+        def cpu_times(self) -> tuple[float, float, float]:
+            return (2.0, 1.0, 9.0)  # user, system, and what its children used
+
+    names = ("postgres", "redis-server", "compiler")
+    monkeypatch.setattr(processor_time.psutil, "process_iter", lambda attributes: map(Foreign, names))
+    used = processor_time._used()
+    assert (used["postgres"], used["broker"]) == (3.0, 3.0)
+    assert set(used) == {"client", "postgres", "broker"}
+
+
 def test_the_others_have_what_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """By hand: of 3 busy seconds 2 are ours, and half a second of them from before. Catches ours counted twice."""
     busy, ours = iter([10.0, 13.0]), iter([{"client": 0.5}, {"client": 1.5, "api": 1.0}])

@@ -1,5 +1,6 @@
 """Populations: what goes wrong with one job spoils no other, and every job gets one last word."""
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.engine.populations import Recorder, alone, content, curve, run, spec
 from workers.catalogue.datasets.sampled import Sampled
 from workers.catalogue.probes.generalization_gap import GeneralizationGap
 from workers.catalogue.values import Reading, Split, Subject
-from workers.engine import programs
+from workers.engine import programs, reports
 from workers.engine.population import Job, run_population
 from workers.engine.written import DenseProgram
 from workers.experiments.codec import decode
@@ -146,6 +147,16 @@ def test_every_point_of_a_curve_is_told_once() -> None:
     recorded = curve(heard.finished["a"], "test_loss").steps
     assert tuple(heard.points["a", "test_loss"]) == recorded[: len(heard.points["a", "test_loss"])]
     assert len(heard.points["a", "test_loss"]) >= len(recorded) - 1
+
+
+def test_who_ends_soon_is_not_told_of_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand, with a clock of a second a look. Catches a first report with the beginning, and one that never comes."""
+    ticks = itertools.count()
+    monkeypatch.setattr(reports.time, "monotonic", lambda: float(next(ticks)))
+    for seconds, told in ((1e6, False), (0.5, True)):
+        recorder = Recorder()
+        run_population([Job(id="it", spec=spec())], recorder, report_seconds=seconds)
+        assert bool(recorder.completed) is told and set(recorder.finished) == {"it"}
 
 
 def test_another_experiments_model_is_measured_again() -> None:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from workers.catalogue.parameters import bounds_of, check, hints_of, parameter
@@ -261,6 +262,7 @@ REGISTRIES: tuple[Registry[Any], ...] = (
 )
 
 
+@cache
 def registry_of(base: type) -> Registry[Any] | None:
     """Return the registry whose components derive from `base`, or None where `base` is a plain part."""
     return next((registry for registry in REGISTRIES if registry.base is base), None)

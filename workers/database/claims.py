@@ -7,14 +7,14 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from workers.database.blobs import named_content
 from workers.database.curves import forget_curves
 from workers.database.ids import new_id
 from workers.database.models import AttemptRow, ExperimentRow, LeaseRow, WorkerRow
-from workers.database.session import changed, upsert
+from workers.database.session import changed, insert_rows, upsert
 from workers.database.transitions import Moved, add_events, stands_in
 from workers.database.values import Abilities, Claim, Claimed, ModelSource, WorkerIdentity
 from workers.experiments.lifecycle import Status, sources_of
@@ -70,7 +70,7 @@ def claim(
         share = _share(session, alike, _sharers(abilities, now, idle=stacked))
         mine, size = alike, min(most, max(least if stacked else 1, share))
     lease_id = new_id("lse")
-    session.execute(insert(LeaseRow), [{"id": lease_id, "worker_id": worker_id, "beat": 0, "created_at": now}])
+    insert_rows(session, LeaseRow, [{"id": lease_id, "worker_id": worker_id, "beat": 0, "created_at": now}])
     rows = _take(session, and_(able, mine), size, lease_id, now)
     _open_attempts(session, rows, worker_id, abilities, now)
     _forget_foreign_points(session, [row.id for row in rows if row.replayed])
@@ -188,7 +188,7 @@ def _open_attempts(session: Session, rows: Sequence[Any], worker_id: str, abilit
         "started_at": now,
     }
     numbered = [{"experiment_id": row.id, "fence": row.fence, "number": row.attempts} | attempt for row in rows]
-    session.execute(insert(AttemptRow), numbered)
+    insert_rows(session, AttemptRow, numbered)
 
 
 def _forget_foreign_points(session: Session, ids: Sequence[str]) -> None:

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from workers.database.columns import pack_steps, pack_values, unpack_steps, unpack_values
 from workers.database.models import CurveRow
+from workers.database.session import insert_rows
 from workers.experiments.measurement import Curve
 
 Points = dict[str, dict[int, float]]
@@ -32,8 +33,7 @@ def curves_of(session: Session, experiment_id: str, names: Sequence[str] | None 
 def append_chunks(session: Session, chunks: Sequence[tuple[str, int, Sequence[Curve]]]) -> None:
     """Add points: (experiment id, chunk number, curves) each; a chunk number is used once."""
     rows = [_row(experiment_id, chunk, curve) for experiment_id, chunk, curves in chunks for curve in curves]
-    if rows:
-        session.execute(insert(CurveRow), rows)
+    insert_rows(session, CurveRow, rows)
 
 
 def forget_curves(session: Session, ids: Sequence[str]) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from workers.database.blobs import named_content
 from workers.database.ids import new_id
 from workers.database.models import ExperimentRow, InferenceRow
-from workers.database.session import changed
+from workers.database.session import changed, insert_rows
 from workers.database.values import Inference, InferenceStatus
 from workers.experiments.measurement import MODEL
 
@@ -28,7 +28,7 @@ def ask(session: Session, project_id: str, experiment_id: str, inputs: list[list
         "inputs": inputs,
         "created_at": now,
     }
-    session.execute(insert(Row), [row])
+    insert_rows(session, Row, [row])
     return str(row["id"])
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workers.database.columns import join_floats, split_floats
 from workers.database.models import MetricRow
+from workers.database.session import insert_rows
 from workers.experiments.measurement import Curve, MetricSummary, summarise
 
 PARTS = ("first", "last", "min", "max", "mean")
@@ -40,8 +41,7 @@ def store_metrics(session: Session, metrics: Iterable[tuple[str, str, Mapping[st
             row = {"experiment_id": experiment_id, "name": name, "project_id": project_id, "non_finite": flag}
             counts = {"argmin_step": summary.argmin_step, "n": summary.n}
             rows.append(row | dict(zip(PARTS, stored, strict=True)) | counts)
-    if rows:
-        session.execute(insert(MetricRow), rows)
+    insert_rows(session, MetricRow, rows)
 
 
 def summaries_of(curves: Iterable[Curve]) -> dict[str, MetricSummary]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from workers.database.blobs import store_blobs
@@ -15,6 +15,7 @@ from workers.database.curves import append_chunks, differs, forget_curves, recor
 from workers.database.ids import new_id
 from workers.database.metrics import add_points, store_metrics, summaries_of
 from workers.database.models import ArtifactRow, ExperimentRow
+from workers.database.session import insert_rows
 from workers.database.transitions import Moved, add_events, end_attempts, give_back, held, move, stands_in
 from workers.database.values import CancelAnswer, RecordAnswer, Report
 from workers.experiments.lifecycle import Status, StatusReason, sources_of
@@ -282,5 +283,4 @@ def _store_artifacts(session: Session, artifacts: Sequence[tuple[Moved, Artifact
         }
         for sha256, owner, artifact in hashed
     ]
-    if rows:
-        session.execute(insert(ArtifactRow), rows)
+    insert_rows(session, ArtifactRow, rows)

@@ -15,7 +15,7 @@ from workers.database.curves import append_chunks, forget_curves
 from workers.database.ids import new_id
 from workers.database.metrics import store_metrics, summaries_of
 from workers.database.models import ExperimentRow, ReplyRow, TagRow
-from workers.database.session import upsert
+from workers.database.session import insert_rows, upsert
 from workers.database.transitions import Moved, add_events, move, stands_in
 from workers.database.values import ExperimentView, NewExperiment, StoredReply
 from workers.database.views import experiment_views
@@ -60,9 +60,8 @@ def submitted(session: Session, new: NewExperiment, *, project_id: str, now: dat
     place = {"rank_project": project_id, "rank_priority": new.priority}
     session.connection().execute(_insertion(recorded), row | place)
     tags = tuple(dict.fromkeys(new.tags))
-    if tags:
-        tagged = [{"experiment_id": row["id"], "project_id": project_id, "tag": tag} for tag in tags]
-        session.execute(insert(TagRow), tagged)
+    tagged = [{"experiment_id": row["id"], "project_id": project_id, "tag": tag} for tag in tags]
+    insert_rows(session, TagRow, tagged)
     first = Moved(
         id=row["id"], project_id=project_id, version=1, status=row["status"], status_reason=row["status_reason"]
     )

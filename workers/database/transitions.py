@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, insert, literal, literal_column, select, update
+from sqlalchemy import ColumnElement, and_, case, literal, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from workers.database.columns import StatusType
 from workers.database.models import AttemptRow, EventRow, ExperimentRow
+from workers.database.session import insert_rows
 from workers.experiments.lifecycle import Status, StatusReason, sources_of
 
 Row = ExperimentRow
@@ -66,19 +67,18 @@ def add_events(
     session: Session, moved: Sequence[Moved], now: datetime, data: Mapping[str, Any], *, kind: str | None = None
 ) -> None:
     """Insert the event of each change, named after the new status unless `kind` is given."""
-    if moved:
-        rows = [
-            {
-                "experiment_id": each.id,
-                "version": each.version,
-                "project_id": each.project_id,
-                "kind": kind or each.status.value,
-                "data": reason_of(each) | dict(data),
-                "at": now,
-            }
-            for each in moved
-        ]
-        session.execute(insert(EventRow), rows)
+    rows = [
+        {
+            "experiment_id": each.id,
+            "version": each.version,
+            "project_id": each.project_id,
+            "kind": kind or each.status.value,
+            "data": reason_of(each) | dict(data),
+            "at": now,
+        }
+        for each in moved
+    ]
+    insert_rows(session, EventRow, rows)
 
 
 def reason_of(moved: Moved) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def train(
     """
     chunk = Chunk(courses, build(courses[0], slots))
     chunk.start()
-    _tell(chunk, bulletin)
+    bulletin.begin()
     while chunk.live:
         for course in chunk.observe():
             settle(course)

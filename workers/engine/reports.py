@@ -65,6 +65,13 @@ class Bulletin:
         self._due = time.monotonic() + report_seconds
         self._told: dict[tuple[str, str], int] = {}
 
+    def begin(self) -> None:
+        """Note that jobs begin: one that ends within twice `report_seconds` is not told of on the way.
+
+        To write where it is would cost as much as to write its result, and nobody could read it before that.
+        """
+        self._due = time.monotonic() + 2 * self._report_seconds
+
     def hear(self) -> None:
         """Give up what was asked to be given up: raise StoppedError, or close cancelled jobs."""
         if self._reporter.stopping():

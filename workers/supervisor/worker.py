@@ -1,5 +1,6 @@
 """A worker from its start to its end: one thread does piece after piece, rung by messages or by its own clock."""
 
+import gc
 import logging
 import os
 import threading
@@ -70,6 +71,7 @@ class Worker:
             woken=self.ask,
         )
         self._threads = [work, chores.start()]
+        gc.freeze()  # what is loaded now stays
 
     def ask(self) -> int:
         """Ask for a look at the queue; return the number of the request."""
