@@ -3,11 +3,11 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,7 @@ from workers.experiments.measurement import MODEL
 from workers.experiments.spec import Approximation, ExperimentSpec
 
 LONGEST_RETRY_SECONDS = 60
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,26 +58,49 @@ class Accepted:
 
 def submit(context: Context, new: NewExperiment, request: Repeatable | None) -> Accepted:
     """Store the experiment and its reply in one transaction, then ring; a repeated request gets the first reply."""
-    cost = check_limits(context.settings, merged(context, new.spec))
+    cost = admitted(context, new.spec)
+
+    def store(session: Session, now: datetime) -> tuple[StoredReply, ExperimentView]:
+        view = submissions.submitted(session, new, project_id=context.project_id, now=now)
+        return _reply(view, cost), view
+
+    reply, view = once(context, request, store)
+    if view is not None and view.status is Status.QUEUED:
+        messages.ring(view.queue)
+    return Accepted(reply=reply, view=view)
+
+
+def once(
+    context: Context, request: Repeatable | None, store: Callable[[Session, datetime], tuple[StoredReply, T]]
+) -> tuple[StoredReply, T | None]:
+    """Return what `store` does and replies, kept in its transaction; for a repeated request the first reply and None.
+
+    Raise ProblemError for a key that was used for another request.
+    """
     now, project_id = datetime.now(UTC), context.project_id
     try:
         with context.database.write() as session:
             stored = _replayed(session, project_id, request)
             if stored is not None:
-                return Accepted(reply=stored, view=None)
-            view = submissions.submitted(session, new, project_id=project_id, now=now)
-            reply = _reply(view, cost)
+                return stored, None
+            reply, made = store(session, now)
             if request is not None:
                 submissions.store_reply(session, project_id=project_id, reply=reply, now=now, **_identity(request))
+            return reply, made
     except KeyReusedError as error:
         raise ProblemError("idempotency-key-reused", "The key was used for another body.") from error
-    if view.status is Status.QUEUED:
-        messages.ring(view.queue)
-    return Accepted(reply=reply, view=view)
+
+
+def admitted(context: Context, spec: ExperimentSpec) -> Estimate:
+    """Return what a submitted spec costs; raise ProblemError when this server does not take it."""
+    try:
+        return check_limits(context.settings, merged(context, spec))
+    except InvalidError as error:
+        raise invalid_body(problem.under("spec") for problem in error.problems) from None
 
 
 def merged(context: Context, spec: ExperimentSpec) -> ExperimentSpec:
-    """Return the spec with the architecture of the model that it measures; raise ProblemError when it cannot."""
+    """Return the spec with the architecture of the model that it measures; raise InvalidError when it cannot."""
     if not isinstance(spec, Approximation) or spec.model_of is None:
         return spec
     source = _source(context, spec.model_of)
@@ -86,20 +110,17 @@ def merged(context: Context, spec: ExperimentSpec) -> ExperimentSpec:
             f"the model of {spec.model_of} has {source.sizes.inputs} inputs and {source.sizes.outputs} outputs, "
             f"these data {spec.sizes.inputs} and {spec.sizes.outputs}"
         )
-        raise invalid_body([Problem(path=("spec", "dataset"), detail=detail)])
+        raise InvalidError([Problem(path=("dataset",), detail=detail)])
     training = Fit() if isinstance(source.architecture, Estimator) else None
-    try:
-        return replace(spec, architecture=source.architecture, training=training, model_of=None)
-    except InvalidError as error:
-        raise invalid_body(problem.under("spec") for problem in error.problems) from None
+    return replace(spec, architecture=source.architecture, training=training, model_of=None)
 
 
 def check_limits(settings: ServiceSettings, spec: ExperimentSpec) -> Estimate:
-    """Return what the spec costs; raise ProblemError when it is more than this server takes."""
+    """Return what the spec costs; raise InvalidError when it is more than this server takes."""
     cost = estimate(spec)
-    problems = [problem.under("spec", "architecture") for problem in _excesses(settings, cost)]
+    problems = [problem.under("architecture") for problem in _excesses(settings, cost)]
     if problems:
-        raise invalid_body(problems)
+        raise InvalidError(problems)
     return cost
 
 
@@ -119,7 +140,7 @@ def _source(context: Context, experiment_id: str) -> Approximation:
         if isinstance(spec, Approximation) and spec.architecture is not None:
             return spec
         detail = "the experiment measures another one's model: give the id of that one"
-    raise invalid_body([Problem(path=("spec", "model_of"), code="model-of", detail=detail)])
+    raise InvalidError([Problem(path=("model_of",), code="model-of", detail=detail)])
 
 
 def _excesses(settings: ServiceSettings, cost: Estimate) -> Iterator[Problem]:

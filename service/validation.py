@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.context import Context
-from service.submission import check_limits, merged
+from service.submission import admitted
 from workers.experiments.codec import encode, spec_hash
 from workers.experiments.shape import backend_of, queue_of, shape_key
 from workers.experiments.spec import ExperimentSpec
@@ -11,7 +11,7 @@ from workers.experiments.spec import ExperimentSpec
 
 def validated(context: Context, spec: ExperimentSpec) -> dict[str, Any]:
     """Return the members of a validation reply; raise ProblemError for what a submission would refuse."""
-    cost = check_limits(context.settings, merged(context, spec))
+    cost = admitted(context, spec)
     return {
         "spec": encode(spec),
         "spec_hash": spec_hash(spec),

@@ -76,6 +76,7 @@ class ExperimentReply(Schema):
     spec_hash = shown(fields.String, "sha256 of the canonical spec")
     reused = shown(fields.Boolean, "it stands for an equal one that had succeeded")
     rerun_of = shown(fields.String, "the experiment that it repeats", allow_none=True)
+    sweep = shown(fields.String, "the sweep that submitted it", allow_none=True)
     created_by = shown(fields.String, "who submitted it", allow_none=True)
     parameters = shown(fields.Integer, "free parameters of the model", allow_none=True)
     shape_key = shown(fields.String, "equal for experiments that can be trained together")
@@ -119,10 +120,12 @@ def _links(view: ExperimentView) -> dict[str, str]:
     # The ETag is the version: a picture that appears with a report, which raises none, is not named before the end.
     drawn = drawable(view) if view.status.is_terminal else ()
     plots = {f"{name}_plot": f"{path}/plots/{name}.svg" for name in drawn}
-    return {"self": path, **{page: f"{path}/{page}" for page in PAGES}, **plots}
+    sweep = {"sweep": f"/v1/sweeps/{view.sweep_id}"} if view.sweep_id else {}
+    return {"self": path, **{page: f"{path}/{page}" for page in PAGES}, **sweep, **plots}
 
 
 DERIVED: dict[str, Any] = {
+    "sweep": lambda view: view.sweep_id,
     "priority": lambda view: PRIORITIES[view.priority],
     "metrics": _metrics,
     "diverged_at_step": lambda view: view.stopped_at_step if view.outcome is Outcome.DIVERGED else None,

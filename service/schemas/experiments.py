@@ -32,10 +32,9 @@ class Strict(Schema):
         unknown = RAISE
 
 
-class SubmissionBody(Strict):
-    """A spec, and beside it what never changes a result."""
+class Options(Strict):
+    """What may stand beside a spec and never changes a result."""
 
-    spec = SpecField(required=True)
     name = JsonText(most=255, allow_none=True, load_default=absent)
     tags = JsonList(tag, most=32, unique=True, load_default=tuple)
     metadata = JsonTexts(JsonText(most=64), JsonText(least=0, most=1_000), most=16, load_default=dict)
@@ -43,6 +42,12 @@ class SubmissionBody(Strict):
     timeout_seconds = JsonNumber(above=0.0, maximum=WEEK_SECONDS, allow_none=True, load_default=absent)
     queue_ttl_seconds = JsonNumber(above=0.0, maximum=WEEK_SECONDS, allow_none=True, load_default=absent)
     max_attempts = JsonInteger(minimum=1, maximum=100, load_default=3)
+
+
+class SubmissionBody(Options):
+    """A spec, and beside it what never changes a result."""
+
+    spec = SpecField(required=True)
     reuse = JsonChoice("never", load_default="never")
 
     @pre_load

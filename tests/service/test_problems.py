@@ -88,10 +88,13 @@ def test_a_database_that_is_away_makes_503_and_nothing_else(tmp_path: Path, make
     app = make_app(sqlite_url(tmp_path / "no folder" / "x.db"))
     client, experiment = app.test_client(), f"{EXPERIMENTS}/exp_{'0' * 26}"
     bodies = {path: {"spec": spec_json()} for path in BODIES} | {f"{experiment}/predictions": {"inputs": [[0.0]]}}
+    bodies |= {f"/v1/sweeps{path}": {"base": spec_json(), "axes": {"seed": [0]}} for path in ("", "/validate")}
     for route in routes(app):
         method = "POST" if "POST" in route.methods else "GET"
         reply = client.open(route.path, method=method, json=bodies.get(route.path), buffered=True)
-        if route.path in NEEDS_DATABASE or route.path.startswith((experiment, "/v1/artifacts", "/experiments")):
+        if route.path in NEEDS_DATABASE or route.path.startswith(
+            (experiment, "/v1/artifacts", "/v1/sweeps", "/experiments")
+        ):
             assert problem(reply, 503, "unavailable")["retryable"] is True
             assert int(reply.headers["Retry-After"]) > 0
         else:

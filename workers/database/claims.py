@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from workers.database import limits
 from workers.database.blobs import named_content
 from workers.database.curves import forget_curves
 from workers.database.ids import new_id
@@ -56,7 +57,10 @@ def claim(
     A suspect of a crash comes alone.
     """
     _note_compiler(session, worker_id, abilities)
+    free = limits.free_places(session)
     able = _claimable(abilities, now)
+    if free:
+        able = and_(able, limits.may_run(free))
     first = session.execute(
         select(Row.id, Row.shape_key, Row.alone).where(able).order_by(*LINE).limit(1).with_for_update(skip_locked=True)
     ).first()
@@ -71,7 +75,10 @@ def claim(
         mine, size = alike, min(most, max(least if stacked else 1, share))
     lease_id = new_id("lse")
     insert_rows(session, LeaseRow, [{"id": lease_id, "worker_id": worker_id, "beat": 0, "created_at": now}])
-    rows = _take(session, and_(able, mine), size, lease_id, now)
+    mine = and_(able, mine)
+    if free:
+        mine = Row.id.in_(limits.within(free, session.execute(_line(mine, size, Row.id, Row.sweep_id)).all()))
+    rows = _take(session, mine, size, lease_id, now)
     _open_attempts(session, rows, worker_id, abilities, now)
     _forget_foreign_points(session, [row.id for row in rows if row.replayed])
     return Claim(lease_id=lease_id, experiments=tuple(_claimed(session, row) for row in rows))
@@ -128,7 +135,7 @@ def _share(session: Session, alike: ColumnElement[bool], sharers: Select[int]) -
 def _take(session: Session, condition: ColumnElement[bool], size: int, lease_id: str, now: datetime) -> list[Any]:
     """Set them running, with a new fence and one attempt more, and return their rows in line."""
     # A CTE is run once; a subquery inside IN may be run again and lock more rows than its limit.
-    chosen = select(Row.id).where(condition).order_by(*LINE).limit(size).with_for_update(skip_locked=True).cte("chosen")
+    chosen = _line(condition, size, Row.id).cte("chosen")
     statement = (
         update(Row)
         .where(Row.id.in_(select(chosen.c.id)), stands_in(*sources_of(Status.RUNNING)))
@@ -157,6 +164,11 @@ def _take(session: Session, condition: ColumnElement[bool], size: int, lease_id:
     ]
     add_events(session, moved, now, {})
     return sorted(rows, key=lambda row: (-row.priority, row.rank, row.queued_at, row.id))
+
+
+def _line(condition: ColumnElement[bool], size: int, *columns: Any) -> Select[Any]:
+    """Return the query for the first in line, which locks them and passes over what others have locked."""
+    return select(*columns).where(condition).order_by(*LINE).limit(size).with_for_update(skip_locked=True)
 
 
 _WANTED = (

@@ -93,6 +93,7 @@ class ExperimentRow(Base):
     nondeterministic: Mapped[bool]
     reused: Mapped[bool]
     rerun_of: Mapped[str | None] = mapped_column(Id)
+    sweep_id: Mapped[str | None] = mapped_column(Id)  # the one that submitted it
 
     spec: Mapped[dict[str, Any]] = mapped_column(Json)
     spec_hash: Mapped[str] = mapped_column(String(80))
@@ -149,6 +150,7 @@ class ExperimentRow(Base):
         Index("ix_experiments_shape", "queue", "shape_key", sqlite_where=QUEUED, postgresql_where=QUEUED),
         Index("ix_experiments_rank", "project_id", "priority", sqlite_where=QUEUED, postgresql_where=QUEUED),
         Index("ix_experiments_deadline", "queue_deadline", sqlite_where=QUEUED, postgresql_where=QUEUED),
+        Index("ix_experiments_sweep", "sweep_id", "status"),
         Index("ix_experiments_cancel", "cancel_requested_at", sqlite_where=RUNNING, postgresql_where=RUNNING),
     )  # fmt: skip
 

@@ -145,11 +145,12 @@ def cancel(
         move(session, mine, Status.CANCELLED, waiting, change, now)
         return CancelAnswer(status=Status.CANCELLED, cancelling=False)
     if status is Status.RUNNING:
-        _ask_to_stop(session, mine, StatusReason(reason), now)
+        ask_to_stop(session, mine, StatusReason(reason), now)
     return CancelAnswer(status=status, cancelling=status is Status.RUNNING)
 
 
-def _ask_to_stop(session: Session, mine: ColumnElement[bool], reason: StatusReason, now: datetime) -> None:
+def ask_to_stop(session: Session, mine: ColumnElement[bool], reason: StatusReason, now: datetime) -> None:
+    """Note that the running ones of these experiments are to stop, unless that was asked before."""
     statement = (
         update(Row)
         .where(mine, stands_in(Status.RUNNING), Row.cancel_requested_at.is_(None))

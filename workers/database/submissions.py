@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, ScalarSelect, and_, bindparam, func, insert, literal, select
+from sqlalchemy import ColumnElement, Insert, ScalarSelect, and_, bindparam, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from workers.catalogue.kinds import Component
@@ -26,6 +26,7 @@ from workers.experiments.shape import dense_stack, queue_of, shape_key
 from workers.experiments.spec import SPEC_VERSION, Approximation, ExperimentSpec, Recorded, Simulated
 
 Row = ExperimentRow
+AT_ONCE = 500  # rows moved by one statement
 
 
 class KeyReusedError(Exception):
@@ -39,8 +40,40 @@ def submit(session: Session, new: NewExperiment, *, project_id: str, now: dateti
 
 def submitted(session: Session, new: NewExperiment, *, project_id: str, now: datetime) -> ExperimentView:
     """Do what `submit` does, and return the experiment as whoever reads it next will see it."""
+    row, tags = _row(new, project_id=project_id, now=now), tuple(dict.fromkeys(new.tags))
+    place = {"rank_project": project_id, "rank_priority": new.priority}
+    session.connection().execute(_insertion(isinstance(new.spec, Recorded)), row | place)
+    insert_rows(session, TagRow, _tags(row, tags))
+    add_events(session, [_first(row)], now, {})
+    if isinstance(new.spec, Recorded):
+        _store_recorded(session, _first(row), new.spec)
+        return experiment_views(session, session.scalars(select(Row).where(Row.id == row["id"])).all())[0]
+    return _view_of_queued(row, tags)
+
+
+def submit_cells(
+    session: Session, cells: Sequence[NewExperiment], *, project_id: str, sweep_id: str, now: datetime
+) -> list[str]:
+    """Store the experiments of a sweep by a few statements, however many there are; return their ids in order."""
+    if not cells:
+        return []
+    rows = [_row(new, project_id=project_id, now=now) | {"sweep_id": sweep_id} for new in cells]
+    first: dict[int, int] = {}
+    for row in rows:  # each priority has a line of its own
+        priority = row["priority"]
+        if priority not in first:
+            first[priority] = session.execute(select(_rank(project_id, priority))).scalar_one()
+        row["rank"], first[priority] = first[priority], first[priority] + 1
+    insert_rows(session, Row, rows)
+    insert_rows(session, TagRow, [tag for row, new in zip(rows, cells, strict=True) for tag in _tags(row, new.tags)])
+    add_events(session, [_first(row) for row in rows], now, {})
+    return [row["id"] for row in rows]
+
+
+def _row(new: NewExperiment, *, project_id: str, now: datetime) -> dict[str, Any]:
+    """Return the columns of a new experiment but its rank."""
     recorded = isinstance(new.spec, Recorded)
-    row: dict[str, Any] = {
+    return {
         "id": new_id("exp"),
         "project_id": project_id,
         "version": 1,
@@ -57,44 +90,63 @@ def submitted(session: Session, new: NewExperiment, *, project_id: str, now: dat
         **_given(new),
         **_columns_of(new.spec),
     }
-    place = {"rank_project": project_id, "rank_priority": new.priority}
-    session.connection().execute(_insertion(recorded), row | place)
-    tags = tuple(dict.fromkeys(new.tags))
-    tagged = [{"experiment_id": row["id"], "project_id": project_id, "tag": tag} for tag in tags]
-    insert_rows(session, TagRow, tagged)
-    first = Moved(
-        id=row["id"], project_id=project_id, version=1, status=row["status"], status_reason=row["status_reason"]
+
+
+def _tags(row: Mapping[str, Any], tags: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"experiment_id": row["id"], "project_id": row["project_id"], "tag": tag} for tag in dict.fromkeys(tags)]
+
+
+def _first(row: Mapping[str, Any]) -> Moved:
+    """Return what the first event of a new experiment tells."""
+    return Moved(
+        id=row["id"],
+        project_id=row["project_id"],
+        version=1,
+        status=row["status"],
+        status_reason=row["status_reason"],
     )
-    add_events(session, [first], now, {})
-    if isinstance(new.spec, Recorded):
-        _store_recorded(session, first, new.spec)
-        return experiment_views(session, session.scalars(select(Row).where(Row.id == first.id)).all())[0]
-    return _view_of_queued(row, tags)
 
 
 def retry(session: Session, project_id: str, id: str, now: datetime) -> bool | None:
     """Queue a failed or cancelled experiment again with all its attempts; False where it is neither, None unknown."""
     mine = and_(Row.id == id, Row.project_id == project_id)
-    found = session.execute(select(Row.priority, Row.queue_ttl_seconds).where(mine).with_for_update()).first()
-    if found is None:
+    if session.execute(select(Row.id).where(mine)).first() is None:
         return None
-    cleared = ("status_detail", "started_at", "finished_at", "progress", "live_metrics", "cancel_requested_at")
-    change = {
-        **dict.fromkeys((*cleared, "cancel_reason"), None),
-        "status_reason": StatusReason.NONE.value,
-        "attempts": 0,
-        "reports": 0,
-        "alone": False,
-        "replayed": False,
-        "queued_at": now,
-        "rank": _rank(project_id, found.priority),
-        "queue_deadline": _deadline(now, found.queue_ttl_seconds),
-    }
+    return bool(requeue_ended(session, project_id, mine, now))
+
+
+def requeue_ended(session: Session, project_id: str, mine: ColumnElement[bool], now: datetime) -> int:
+    """Queue the failed and cancelled ones of a project's experiments again, and return how many there were."""
     ended = sources_of(Status.QUEUED) - {Status.RUNNING}
-    if not move(session, mine, Status.QUEUED, ended, change, now, data={"retry": True}):
-        return False
-    forget_curves(session, [id])
-    return True
+    query = select(Row.id, Row.priority, Row.queue_ttl_seconds).where(mine, stands_in(*ended))
+    alike: dict[tuple[int, float | None], list[str]] = {}
+    for row in session.execute(query.order_by(Row.queued_at, Row.id).with_for_update()):
+        alike.setdefault((row.priority, row.queue_ttl_seconds), []).append(row.id)
+    for (priority, seconds), ids in alike.items():
+        first = session.execute(select(_rank(project_id, priority))).scalar_one()
+        for start in range(0, len(ids), AT_ONCE):
+            these = ids[start : start + AT_ONCE]
+            change = _AGAIN | {"queued_at": now, "queue_deadline": _deadline(now, seconds)}
+            move(session, Row.id.in_(these), Status.QUEUED, ended, change, now, data={"retry": True})
+            forget_curves(session, these)
+        _line_up(session, ids, first)
+    return sum(map(len, alike.values()))
+
+
+_AGAIN = {
+    **dict.fromkeys(("status_detail", "started_at", "finished_at", "progress", "live_metrics"), None),
+    **dict.fromkeys(("cancel_requested_at", "cancel_reason"), None),
+    **dict.fromkeys(("attempts", "reports"), 0),
+    **dict.fromkeys(("alone", "replayed"), False),
+    "status_reason": StatusReason.NONE.value,
+}
+
+
+def _line_up(session: Session, ids: Sequence[str], first: int) -> None:
+    """Give experiments places in their project's line, one behind the other."""
+    table = Row.__table__
+    statement = update(table).where(table.c.id == bindparam("b_id")).values(rank=bindparam("b_rank"))  # type: ignore[arg-type]
+    session.connection().execute(statement, [{"b_id": id, "b_rank": first + place} for place, id in enumerate(ids)])
 
 
 def replay(

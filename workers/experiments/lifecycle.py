@@ -1,5 +1,6 @@
 """The life of an experiment: five states, one table, everything else derived from it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -41,6 +42,21 @@ class Outcome(StrEnum):
     DIVERGED = "diverged"
 
 
+class SweepStatus(StrEnum):
+    """Where a sweep is; it follows from its cells."""
+
+    RUNNING = "running"  # a cell waits or runs
+    SUCCEEDED = "succeeded"
+    PARTIALLY_SUCCEEDED = "partially_succeeded"
+    FAILED = "failed"  # no cell has succeeded
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Say whether nothing but a retry changes it."""
+        return self is not SweepStatus.RUNNING
+
+
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED, Status.FAILED}),
     Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.QUEUED}),
@@ -54,3 +70,14 @@ TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 def sources_of(status: Status) -> frozenset[Status]:
     """Return the states from which `status` can be reached."""
     return frozenset(source for source, reached in TRANSITIONS.items() if status in reached)
+
+
+def sweep_status(counts: Mapping[str, int], *, cancelled: bool) -> SweepStatus:
+    """Return the status of a sweep with so many cells in each status of an experiment, and so many `missing`."""
+    if counts[Status.QUEUED] or counts[Status.RUNNING]:
+        return SweepStatus.RUNNING
+    if not any(count for status, count in counts.items() if status != Status.SUCCEEDED):
+        return SweepStatus.SUCCEEDED
+    if cancelled:
+        return SweepStatus.CANCELLED
+    return SweepStatus.PARTIALLY_SUCCEEDED if counts[Status.SUCCEEDED] else SweepStatus.FAILED
