@@ -65,7 +65,7 @@ def test_a_union_tells_its_members_apart_by_kind() -> None:
     assert union["discriminator"]["propertyName"] == "kind"
     assert set(union["discriminator"]["mapping"]) == set(targets.names())
     assert union["oneOf"][-1]["enum"] == [name for name in targets.names() if name != "expression"]
-    assert union_schema(losses)["oneOf"][-1]["enum"] == ["cross-entropy", "mse"]
+    assert union_schema(losses)["oneOf"][-1]["enum"] == ["cross-entropy", "lp", "mse"]
 
 
 @pytest.mark.parametrize(

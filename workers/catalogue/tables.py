@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workers.catalogue.values import Floats
+    from workers.engine.philox import Stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,16 @@ class TableDataset(Dataset):
     )
     permuted_inputs: bool = parameter(
         False, "shuffle the input columns, alike in all rows: their neighbourhood is lost"
+    )
+    shuffled_labels: float = parameter(
+        0.0,
+        "fraction of the training rows whose answers are exchanged among themselves at random; 1: random labels, as "
+        "often as the true ones",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    random_inputs: bool = parameter(
+        False, "replace the training inputs by normal numbers of their mean and standard deviation: nothing to learn"
     )
 
     @abstractmethod
@@ -144,7 +155,10 @@ class TableDataset(Dataset):
         """Return the training rows with the noise asked for; its unit comes from the rows without it."""
         from workers.engine.philox import Purpose, Stream
 
-        inputs, outputs = train.inputs, train.outputs
+        inputs, outputs = train.inputs, self._shuffled(train.outputs, seed)
+        if self.random_inputs:
+            drawn = Stream(seed=seed, purpose=Purpose.INPUT_NOISE).child("instead").normals(inputs.shape)
+            inputs = fitted.input_mean + fitted.input_scale * drawn
         if self.input_noise_sd:
             noise = Stream(seed=seed, purpose=Purpose.INPUT_NOISE).normals(inputs.shape)
             inputs = inputs + self.input_noise_sd * fitted.input_scale * noise
@@ -159,6 +173,22 @@ class TableDataset(Dataset):
                 outputs = outputs.copy()
                 outputs[changed] = one_hot((outputs[changed].argmax(axis=1) + shift) % self.outputs, self.outputs)
         return Samples(inputs=inputs, outputs=outputs)
+
+    def _shuffled(self, outputs: "Floats", seed: int) -> "Floats":
+        from workers.engine.philox import Purpose, Stream
+
+        return shuffled(outputs, self.shuffled_labels, Stream(seed=seed, purpose=Purpose.LABEL_NOISE))
+
+
+def shuffled(outputs: "Floats", fraction: float, stream: "Stream") -> "Floats":
+    """Return outputs (n, m) of which a fraction of the rows changed places with each other at random."""
+    count = round(fraction * len(outputs))
+    if not count:
+        return outputs
+    rows = stream.child("shuffled rows").permutation(len(outputs))[:count]
+    found = outputs.copy()
+    found[rows] = outputs[rows[stream.child("places").permutation(count)]]
+    return found
 
 
 def one_hot(labels: "NDArray[np.int64]", classes: int) -> "Floats":

@@ -8,7 +8,7 @@ from workers.catalogue.kinds import Dataset, Target, datasets
 from workers.catalogue.parameters import parameter
 from workers.catalogue.problems import Problem
 from workers.catalogue.scalings import identity, moments
-from workers.catalogue.tables import one_hot
+from workers.catalogue.tables import one_hot, shuffled
 from workers.catalogue.values import DataSizes, Samples, Scaling, Split, Task
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class Mnist1d(Dataset):
     test_size: int = parameter(1000, "test samples", minimum=1, maximum=LARGEST_SIZE)
     shuffled: bool = parameter(
         False, "permute the points, alike in all samples, by the seed: their neighbourhood is lost"
+    )
+    shuffled_labels: float = parameter(
+        0.0,
+        "fraction of the training samples whose classes are exchanged among themselves at random; 1: random labels",
+        minimum=0.0,
+        maximum=1.0,
     )
     standardise: bool = parameter(
         True, "scale all points alike, to mean 0 and standard deviation 1 over the training samples"
@@ -93,9 +99,11 @@ class Mnist1d(Dataset):
 
     def split(self, target: Target | None, seed: int) -> Split:
         """Generate the three parts, each from a stream of its own."""
-        from workers.engine.philox import Purpose
+        from workers.engine.philox import Purpose, Stream
 
         train = self._drawn(seed, Purpose.DATA_INPUTS, self.train_size)
+        labels = shuffled(train.outputs, self.shuffled_labels, Stream(seed=seed, purpose=Purpose.LABEL_NOISE))
+        train = Samples(inputs=train.inputs, outputs=labels)
         return Split(
             train=train,
             validation=self._drawn(seed, Purpose.VALIDATION_INPUTS, self.validation_size),
