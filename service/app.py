@@ -9,12 +9,23 @@ from service.context import NAME, make_context
 from service.converters import IdConverter, id_schema
 from service.json_reply import StrictProvider
 from service.openapi import make_api
-from service.resources import artifacts, catalogue, documents, evidence, experiments, health, models, sweeps
+from service.resources import (
+    artifacts,
+    catalogue,
+    comparisons,
+    documents,
+    evidence,
+    experiments,
+    health,
+    metrics,
+    models,
+    sweeps,
+)
 from service.settings import ServiceSettings
 from workers.catalogue.load import load
 from workers.settings import read_settings
 
-RESOURCES = (experiments, sweeps, evidence, models, artifacts, catalogue, health, documents)
+RESOURCES = (experiments, sweeps, comparisons, evidence, metrics, models, artifacts, catalogue, health, documents)
 
 
 def create_app(settings: ServiceSettings | None = None) -> Flask:

@@ -85,6 +85,22 @@ KINDS: dict[str, Kind] = {
         title="The body has fields that do not exist",
         remedy="Remove them, or take the name in did_you_mean.",
     ),
+    "filter-syntax": Kind(
+        status=422,
+        title="The filter cannot be read",
+        remedy="Mend it at the character that the detail names; docs/filters.md has the grammar. "
+        "AND beside OR needs parentheses.",
+    ),
+    "filter-type": Kind(
+        status=422,
+        title="The filter compares a field with a value of another type",
+        remedy="Write numbers without quotes, text and times in quotes, and true or false for what is either.",
+    ),
+    "unknown-filter-field": Kind(
+        status=422,
+        title="The filter, the order or the selection names a field that does not exist",
+        remedy="Take the name in did_you_mean, or one of allowed; a member of the spec is spec.<path>.",
+    ),
     "idempotency-key-reused": Kind(
         status=422,
         title="The idempotency key belongs to another request",

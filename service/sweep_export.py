@@ -10,7 +10,7 @@ from service.context import Context
 from service.json_reply import number, strict_json
 from service.sweeps import grid_of_plan
 from workers.database import sweeps
-from workers.database.values import CellView, SweepView
+from workers.database.sweep_values import CellView, SweepView
 from workers.experiments.sweep import Grid
 
 PAGE = 500  # cells read at once

@@ -14,7 +14,8 @@ from service.submission import Repeatable, check_limits, merged, once
 from workers import messages
 from workers.catalogue.problems import InvalidError, Problem
 from workers.database import sweeps
-from workers.database.values import CellView, NewExperiment, NewSweep, Queue, StoredReply, SweepView
+from workers.database.sweep_values import CellView, NewSweep, SweepView
+from workers.database.values import NewExperiment, Queue, StoredReply
 from workers.experiments.codec import encode, spec_hash
 from workers.experiments.costs import Estimate
 from workers.experiments.lifecycle import Status

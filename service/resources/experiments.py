@@ -7,11 +7,12 @@ from flask import Response, g, request
 
 from service.blueprint import Resource
 from service.context import context
-from service.listing import listed
+from service.facets import facets
+from service.listing import list_response
 from service.responses import accepted_response, cancel_response, experiment_response
 from service.schemas.experiment_replies import ExperimentReply, ValidationReply
-from service.schemas.experiments import ListQuery, SubmissionBody, SubmissionHeaders, WaitHeaders
-from service.schemas.replies import list_of
+from service.schemas.experiments import FacetsQuery, ListQuery, SubmissionBody, SubmissionHeaders, WaitHeaders
+from service.schemas.queries import ExperimentsReply, FacetsReply
 from service.submission import Repeatable, submit
 from service.validation import validated
 from workers.database import results
@@ -25,6 +26,7 @@ BODY_PROBLEMS = (
     "validation-error",
     "unknown-field",
 )
+FILTER_PROBLEMS = ("filter-syntax", "filter-type", "unknown-filter-field")
 blueprint = Resource("experiments", __name__, url_prefix="/v1/experiments", description="Submit, follow, cancel.")
 
 
@@ -56,14 +58,24 @@ def validate_experiment(new: NewExperiment) -> dict[str, Any]:
 
 @blueprint.route("")
 @blueprint.arguments(ListQuery, location="query")
-@blueprint.response(200, list_of(ExperimentReply))
-@blueprint.problems("unknown-parameter", "invalid-cursor", "validation-error")
-def list_experiments(query: dict[str, Any]) -> dict[str, Any]:
-    """List experiments, newest first.
+@blueprint.response(200, ExperimentsReply)
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
+@blueprint.problems("unknown-parameter", "invalid-cursor", "not-acceptable", "validation-error", *FILTER_PROBLEMS)
+def list_experiments(query: dict[str, Any]) -> Response:
+    """List experiments, newest first unless `order_by` says otherwise; as JSON or (Accept: text/csv) as CSV.
 
-    Pass next_cursor on as cursor, with the same filter, until has_more is false.
+    Pass next_cursor on as cursor, with the same filter and order, until has_more is false.
     """
-    return listed(context(), query)
+    return list_response(context(), query)
+
+
+@blueprint.route("/facets")
+@blueprint.arguments(FacetsQuery, location="query")
+@blueprint.response(200, FacetsReply)
+@blueprint.problems("unknown-parameter", "validation-error", *FILTER_PROBLEMS)
+def count_experiments(query: dict[str, Any]) -> dict[str, Any]:
+    """Count the experiments that meet a filter by the values of fields, each field by itself."""
+    return facets(context(), query)
 
 
 @blueprint.route("/<id:experiment_id>")

@@ -12,8 +12,8 @@ from service.resources.experiments import BODY_PROBLEMS
 from service.responses import json_response
 from service.schemas.experiments import SubmissionHeaders
 from service.schemas.replies import list_of
-from service.schemas.sweep_replies import CellReply, SweepReply, SweepValidationReply
-from service.schemas.sweeps import CellsQuery, ExportQuery, SweepBody, SweepsQuery
+from service.schemas.sweep_replies import AggregateReply, CellReply, SweepReply, SweepValidationReply
+from service.schemas.sweeps import AggregateQuery, CellsQuery, ExportQuery, SweepBody, SweepsQuery
 from service.submission import Repeatable
 from service.sweep_export import exported
 from service.sweeps import (
@@ -27,7 +27,7 @@ from service.sweeps import (
     validated_sweep,
 )
 from workers.database import sweeps
-from workers.database.values import NewSweep
+from workers.database.sweep_values import NewSweep
 from workers.experiments.lifecycle import Status
 
 MEDIA_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
@@ -106,6 +106,21 @@ def list_cells(query: dict[str, Any], sweep_id: str) -> dict[str, Any]:
     following = write_cursor(signer, (view.created_at, str(last.number)), bound_to) if last else None
     data = [cell_members(grid, cell) for cell in page.items]
     return {"data": data, "has_more": page.has_more, "next_cursor": following}
+
+
+@blueprint.route("/<id:sweep_id>/aggregate")
+@blueprint.arguments(AggregateQuery, location="query")
+@blueprint.response(200, AggregateReply)
+@blueprint.problems("unknown-parameter", "validation-error", "not-found")
+def aggregate_sweep(query: dict[str, Any], sweep_id: str) -> dict[str, Any]:
+    """Aggregate a metric over seeds: mean, median, interquartile mean and interval of each group, and a fit to them.
+
+    Every axis is named in one of group_by, over (left out: the axes of seeds) and best_over. best_over tunes within
+    each group by best_by, a metric on other data than the one that is reported.
+    """
+    from service.statistics import aggregated  # scipy
+
+    return aggregated(context(), sweep_or_404(context(), sweep_id), query)
 
 
 @blueprint.route("/<id:sweep_id>/export")

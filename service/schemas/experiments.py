@@ -15,6 +15,7 @@ PRIORITIES = ("low", "normal", "high")
 SPEC_FIELDS = {"type", "target", "dataset", "architecture", "training", "simulation", "config"}
 WEEK_SECONDS = 7 * 86_400.0
 LONGEST_LIST = 500
+LONGEST_CURSOR = 8_000  # four texts of 64 characters, every one outside ASCII
 MOST_POINTS = 100_000
 
 
@@ -83,9 +84,19 @@ class ListQuery(Strict):
 
     status = Words(*(status.value for status in Status), load_default=tuple)
     tags = Words(longest=64, load_default=tuple)
+    filter = Word(longest=4_000, load_default=absent)
+    order_by = Word(longest=1_000, load_default=absent)
+    members = Word(data_key="fields", longest=4_000, load_default=absent)
     limit = Count(minimum=1, lowered_to=LONGEST_LIST, load_default=50)
-    cursor = Word(load_default=absent)
+    cursor = Word(longest=LONGEST_CURSOR, load_default=absent)
     count = Word("exact", load_default=absent)
+
+
+class FacetsQuery(Strict):
+    """Which experiments, counted by what."""
+
+    by = Word(longest=1_000, required=True)
+    filter = Word(longest=4_000, load_default=absent)
 
 
 class EventsQuery(Strict):

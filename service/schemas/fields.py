@@ -183,6 +183,36 @@ class JsonTexts(StrictField):
                     yield problem.under(name)
 
 
+class JsonObject(StrictField):
+    """An object whose members are checked later, with what they mean."""
+
+    def __init__(self, meaning: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(**options)
+        self.meaning = meaning
+
+    def schema(self) -> dict[str, Any]:
+        """Return its JSON Schema."""
+        return {"type": "object", **self.meaning}
+
+    def faults(self, value: Any) -> Iterator[Problem]:
+        """Yield a value that is no object."""
+        if not isinstance(value, Mapping):
+            yield Problem(code="type", detail="must be an object")
+
+
+class JsonFlag(StrictField):
+    """True or false, never a word or a number."""
+
+    def schema(self) -> dict[str, Any]:
+        """Return its JSON Schema."""
+        return {"type": "boolean"}
+
+    def faults(self, value: Any) -> Iterator[Problem]:
+        """Yield what is neither."""
+        if not isinstance(value, bool):
+            yield Problem(code="type", detail="must be true or false")
+
+
 class SpecField(StrictField):
     """An experiment spec, decoded by the decoder that the workers use."""
 

@@ -8,6 +8,7 @@ from service.schemas.fields import REFUSED_TEXT, StrictField
 from workers.catalogue.problems import Problem, nearest
 
 WHOLE = re.compile(r"\d{1,18}")
+DECIMAL = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 class Count(StrictField):
@@ -31,6 +32,30 @@ class Count(StrictField):
     def taken(self, value: Any) -> int:
         """Return the number, lowered where it is too large."""
         return int(value) if self.lowered_to is None else min(int(value), self.lowered_to)
+
+
+class Amount(StrictField):
+    """A finite number above `above` and below `below`."""
+
+    def __init__(self, *, above: float, below: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.above, self.below = above, below
+
+    def schema(self) -> dict[str, Any]:
+        """Return its JSON Schema."""
+        return {"type": "number", "exclusiveMinimum": self.above, "exclusiveMaximum": self.below}
+
+    def faults(self, value: Any) -> Iterator[Problem]:
+        """Yield what is no number, or out of bounds."""
+        if not DECIMAL.fullmatch(value):
+            yield Problem(code="type", detail="must be a number, as 0.95 or 1e-7")
+        elif not self.above < float(value) < self.below:
+            detail = f"must be greater than {self.above:g} and less than {self.below:g}; got {value[:40]}"
+            yield Problem(code="range", detail=detail)
+
+    def taken(self, value: Any) -> float:
+        """Return the number."""
+        return float(value)
 
 
 class Words(StrictField):

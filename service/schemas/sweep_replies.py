@@ -5,9 +5,9 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from service.schemas.experiment_replies import OBJECT, TEXTS, EstimateReply, ExperimentReply
-from service.schemas.replies import Moment, Plain, noun, shown
+from service.schemas.replies import NON_FINITE, Moment, Plain, noun, shown
+from workers.database.sweep_values import SweepView
 from workers.database.sweeps import MISSING
-from workers.database.values import SweepView
 from workers.experiments.lifecycle import Status, SweepStatus
 
 COUNTED = (*(status.value for status in Status), MISSING)
@@ -68,6 +68,39 @@ class CellReply(Schema):
     coordinates = shown(Plain, "path to the value that it has here", OBJECT)
     reused = shown(fields.Boolean, "its experiment was there before the sweep")
     experiment = shown(fields.Nested, "its experiment; null where that was deleted", ExperimentReply, allow_none=True)
+
+
+NUMBER = {"anyOf": [{"type": "number"}, {"type": "string", "enum": NON_FINITE}, {"type": "null"}]}
+NUMBERS = ("mean", "median", "iqm", "sd", "se", "min", "max", "ci_low", "ci_high")
+COUNTED_RUNS = ("n", "n_open", "n_failed", "n_diverged", "n_non_finite")
+GROUP = {
+    "type": "object",
+    "properties": {
+        "coordinates": OBJECT,
+        **{name: {"type": "integer", "minimum": 0} for name in COUNTED_RUNS},
+        **dict.fromkeys(NUMBERS, NUMBER),
+        "level": {"type": "number"},
+        "method": {"type": "string", "description": "how the interval was made"},
+        "rests_on": {"type": "string", "description": "which runs the numbers rest on, and which they leave out"},
+        "values": {"type": "array", "items": NUMBER},
+        "tuned": {"type": ["object", "null"], "description": "what best_over chose, and from what"},
+    },
+    "required": ["coordinates", *COUNTED_RUNS, *NUMBERS, "method", "rests_on", "values", "tuned"],
+}
+
+
+class AggregateReply(Schema):
+    """A metric of a sweep, group by group."""
+
+    object = noun("aggregate")
+    sweep = shown(fields.String, "the sweep's id")
+    metric = shown(fields.String, "what is aggregated")
+    group_by = shown(fields.List, "the axes of the groups", fields.String())
+    over = shown(fields.List, "the axes of the replicates", fields.String())
+    best_over = shown(fields.List, "the axes that are tuned", fields.String())
+    groups = shown(Plain, "the groups, in the order of their first cells", {"type": "array", "items": GROUP})
+    fit = shown(Plain, "what was fitted to the groups, where that was asked", {"type": ["object", "null"]})
+    inputs_hash = shown(fields.String, "sha256 of all that the numbers follow from")
 
 
 class SweepValidationReply(Schema):

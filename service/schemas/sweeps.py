@@ -1,15 +1,15 @@
 """What a client may say about sweeps."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marshmallow import ValidationError, post_load
 
-from service.schemas.experiments import PRIORITIES, Options, Strict
-from service.schemas.fields import JsonChoice, JsonInteger, JsonList, JsonText, StrictField
-from service.schemas.parameters import Count, Word, Words
+from service.schemas.experiments import PRIORITIES, Options, Strict, absent
+from service.schemas.fields import JsonChoice, JsonInteger, JsonList, JsonObject, JsonText
+from service.schemas.parameters import Amount, Count, Word, Words
 from workers.catalogue.problems import InvalidError, Problem
-from workers.database.values import NewExperiment, NewSweep
+from workers.database.sweep_values import NewSweep
+from workers.database.values import NewExperiment
 from workers.experiments.axes import FORMS, MOST_VALUES
 from workers.experiments.lifecycle import Status
 from workers.experiments.spec import Recorded
@@ -17,28 +17,8 @@ from workers.experiments.sweep import MOST_AXES, MOST_CELLS, expand, grid_of
 
 OF_EXPERIMENTS = ("tags", "metadata", "timeout_seconds", "queue_ttl_seconds", "max_attempts")
 LONGEST_PAGE = 500
+POLICIES = ("completed", "finite", "worst")  # of workers.analysis.aggregates, which the API imports only to compute
 AXIS_FORMS = ("range", "log_range", "count")
-
-
-def absent() -> None:
-    """Return None: a default that is called is not written into the documentation."""
-
-
-class JsonObject(StrictField):
-    """An object whose members are checked later, with what they mean."""
-
-    def __init__(self, meaning: Mapping[str, Any], **options: Any) -> None:
-        super().__init__(**options)
-        self.meaning = meaning
-
-    def schema(self) -> dict[str, Any]:
-        """Return its JSON Schema."""
-        return {"type": "object", **self.meaning}
-
-    def faults(self, value: Any) -> Iterator[Problem]:
-        """Yield a value that is no object."""
-        if not isinstance(value, Mapping):
-            yield Problem(code="type", detail="must be an object")
 
 
 def axis_schema() -> dict[str, Any]:
@@ -107,6 +87,21 @@ class CellsQuery(Strict):
     status = Words(*(status.value for status in Status), load_default=tuple)
     limit = Count(minimum=1, lowered_to=LONGEST_PAGE, load_default=50)
     cursor = Word(load_default=absent)
+
+
+class AggregateQuery(Strict):
+    """Which metric, over which replicates, in which groups, and what is fitted to them."""
+
+    metric = Word(longest=300, required=True)
+    group_by = Words(most=MOST_AXES, load_default=tuple)
+    over = Words(most=MOST_AXES, load_default=tuple)
+    best_over = Words(most=MOST_AXES, load_default=tuple)
+    best_by = Word(longest=300, load_default=absent)
+    best = Word("min", "max", load_default=lambda: "min")
+    policy = Word(*POLICIES, load_default=lambda: "completed")
+    ci = Amount(above=0.0, below=1.0, load_default=lambda: 0.95)
+    fit = Word("linear", "power_law", "exponential", load_default=absent)
+    floor = Amount(above=0.0, below=1e300, load_default=absent)
 
 
 class ExportQuery(Strict):

@@ -1,40 +1,27 @@
 """Lists of experiments: order, pages, filters."""
 
-from collections.abc import Sequence
-from datetime import datetime
-
 import pytest
 
 from tests.database.scene import Scene, measurement
 from workers.database import queries, results
-from workers.database.values import ExperimentView, Page
-from workers.experiments.lifecycle import Status, StatusReason
+from workers.database.listings import Listing, Place
+from workers.experiments.filtering.typed import filter_of
+from workers.experiments.lifecycle import StatusReason
 
 
 def page(
-    scene: Scene,
-    limit: int = 100,
-    *,
-    after: tuple[datetime, str] | None = None,
-    statuses: Sequence[Status] = (),
-    tags: Sequence[str] = (),
-    count: bool = False,
-) -> Page[ExperimentView]:
+    scene: Scene, limit: int = 100, *, after: Place | None = None, where: str = "", count: bool = False
+) -> Listing:
     """Return one page of the project's experiments."""
+    condition = filter_of(where)
     found = scene.read(
-        queries.list_experiments,
-        scene.project_id,
-        statuses=statuses,
-        tags=tags,
-        after=after,
-        limit=limit,
-        count=count,
+        queries.list_experiments, scene.project_id, condition=condition, after=after, limit=limit, count=count
     )
-    assert isinstance(found, Page)
+    assert isinstance(found, Listing)
     return found
 
 
-def ids(found: Page[ExperimentView]) -> list[str]:
+def ids(found: Listing) -> list[str]:
     """Return the ids on a page."""
     return [view.id for view in found.items]
 
@@ -68,7 +55,7 @@ def test_pages_have_no_gap_and_no_duplicate_while_rows_come(scene: Scene) -> Non
         seen += ids(found)
         if not found.has_more:
             break
-        after = (found.items[-1].created_at, found.items[-1].id)
+        after = found.place
         scene.tick(10)
         scene.submit()
     assert len(seen) == len(set(seen)) == 10
@@ -82,7 +69,7 @@ def test_a_full_last_page_says_that_nothing_follows(scene: Scene) -> None:
         scene.submit()
     first = page(scene, 2)
     assert first.has_more
-    second = page(scene, 2, after=(first.items[-1].created_at, first.items[-1].id))
+    second = page(scene, 2, after=first.place)
     assert (len(second.items), second.has_more) == (2, False)
     assert page(scene, 2, count=True).total == 4
 
@@ -94,13 +81,13 @@ def test_filters_by_status_and_tags(scene: Scene) -> None:
     both = scene.submit(tags=("a", "b"))
     only_b = scene.submit(tags=("b",))
     plain = scene.submit()
-    assert ids(page(scene, tags=["a"])) == [both, held.id]
-    assert ids(page(scene, tags=["a", "b"])) == [both]
-    assert ids(page(scene, tags=["a"], statuses=[Status.FAILED])) == [held.id]
-    assert ids(page(scene, statuses=[Status.QUEUED, Status.FAILED])) == [plain, only_b, both, held.id]
-    assert ids(page(scene, statuses=[Status.CANCELLED])) == []
-    assert ids(page(scene, tags=["%"])) == []
-    assert page(scene, 1, tags=["b"], count=True).total == 2
+    assert ids(page(scene, where="tags:a")) == [both, held.id]
+    assert ids(page(scene, where="tags:a AND tags:b")) == [both]
+    assert ids(page(scene, where="tags:a AND status = failed")) == [held.id]
+    assert ids(page(scene, where="status = (queued OR failed)")) == [plain, only_b, both, held.id]
+    assert ids(page(scene, where="status = cancelled")) == []
+    assert ids(page(scene, where='tags:"%"')) == []
+    assert page(scene, 1, where="tags:b", count=True).total == 2
 
 
 def test_another_project_sees_nothing(scene: Scene) -> None:

@@ -13,7 +13,8 @@ from tests.database.scene import CPU, Scene, identity, measurement
 from workers.database import claims, limits, queries, results, submissions, sweeps
 from workers.database.models import EventRow, ExperimentRow
 from workers.database.sweep_models import CellRow, SweepRow
-from workers.database.values import NewExperiment, NewSweep, SweepView
+from workers.database.sweep_values import NewSweep, SweepView
+from workers.database.values import NewExperiment
 from workers.experiments.lifecycle import Status, StatusReason, SweepStatus
 
 PLAN = {"base": {}, "axes": {}, "zip": [], "options": {}}

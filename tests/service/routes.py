@@ -8,6 +8,7 @@ from flask import Flask
 FITTING = {
     "experiment_id": "exp_00000000000000000000000000",
     "artifact_id": "art_00000000000000000000000000",
+    "comparison_id": "cmp_00000000000000000000000000",
     "sweep_id": "swp_00000000000000000000000000",
     "name": "loss",
     "form": "svg",

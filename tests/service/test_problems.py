@@ -16,7 +16,8 @@ from tests.service.requests import EXPERIMENTS, problem
 from tests.service.routes import routes
 
 BODIES = (EXPERIMENTS, f"{EXPERIMENTS}/validate")
-NEEDS_DATABASE = ("/", "/readyz", EXPERIMENTS)
+COUNTED, QUERY = f"{EXPERIMENTS}/facets", "/v1/metrics/query"
+NEEDS_DATABASE = ("/", "/readyz", EXPERIMENTS, COUNTED, QUERY)
 
 
 def test_a_wrong_method_is_told_the_right_ones(sqlite_app: Flask, reader: FlaskClient) -> None:
@@ -89,11 +90,17 @@ def test_a_database_that_is_away_makes_503_and_nothing_else(tmp_path: Path, make
     client, experiment = app.test_client(), f"{EXPERIMENTS}/exp_{'0' * 26}"
     bodies = {path: {"spec": spec_json()} for path in BODIES} | {f"{experiment}/predictions": {"inputs": [[0.0]]}}
     bodies |= {f"/v1/sweeps{path}": {"base": spec_json(), "axes": {"seed": [0]}} for path in ("", "/validate")}
+    sides = {"a": {"filter": "seed = 0"}, "b": {"filter": "seed = 1"}}
+    bodies |= {QUERY: {}, "/v1/comparisons": {**sides, "metric": "metrics.test_loss.last"}}
+    aggregate = f"/v1/sweeps/swp_{'0' * 26}/aggregate"
+    queries = {COUNTED: "by=status", aggregate: "metric=metrics.test_loss.last"}
     for route in routes(app):
         method = "POST" if "POST" in route.methods else "GET"
-        reply = client.open(route.path, method=method, json=bodies.get(route.path), buffered=True)
+        reply = client.open(
+            route.path, method=method, json=bodies.get(route.path), query_string=queries.get(route.path), buffered=True
+        )
         if route.path in NEEDS_DATABASE or route.path.startswith(
-            (experiment, "/v1/artifacts", "/v1/sweeps", "/experiments")
+            (experiment, "/v1/artifacts", "/v1/sweeps", "/v1/comparisons", "/experiments")
         ):
             assert problem(reply, 503, "unavailable")["retryable"] is True
             assert int(reply.headers["Retry-After"]) > 0

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from workers.database.columns import join_floats, split_floats
@@ -23,7 +23,12 @@ def metrics_of(session: Session, experiment_id: str) -> Mapping[str, MetricSumma
 
 def metrics_of_many(session: Session, ids: Sequence[str]) -> dict[str, dict[str, MetricSummary]]:
     """Return the summaries of several experiments by id and name."""
-    query = select(MetricRow).where(MetricRow.experiment_id.in_(ids)).order_by(MetricRow.name)
+    return metrics_where(session, MetricRow.experiment_id.in_(ids))
+
+
+def metrics_where(session: Session, *conditions: ColumnElement[bool]) -> dict[str, dict[str, MetricSummary]]:
+    """Return the summaries that meet the conditions, by experiment id and name, in the order of the names."""
+    query = select(MetricRow).where(*conditions).order_by(MetricRow.name)
     found: dict[str, dict[str, MetricSummary]] = {}
     for row in session.scalars(query):
         parts = join_floats([getattr(row, part) for part in PARTS], row.non_finite)

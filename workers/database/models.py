@@ -3,29 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Float,
-    ForeignKey,
-    Index,
-    LargeBinary,
-    MetaData,
-    String,
-    Text,
-    false,
-    text,
-)
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, LargeBinary, MetaData, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from workers.database.columns import NAMES, Json, Numbers, StatusType, UtcDateTime
+from workers.database.indexes import FACETS, NOT_FINITE, QUEUED, RUNNING, only
 from workers.experiments.lifecycle import Status
 
 Id = String(40)
 Word = String(64)
 Double = Float(53)
-QUEUED = text("status = 'queued'")
-RUNNING = text("status = 'running'")
 
 
 class Base(DeclarativeBase):
@@ -143,15 +130,14 @@ class ExperimentRow(Base):
         Index("ix_experiments_list", "project_id", "created_at", "id"),
         Index("ix_experiments_list_of_status", "project_id", "status", "created_at", "id"),
         Index("ix_experiments_spec_hash", "project_id", "spec_hash"),
-        Index(
-            "ix_experiments_line", "queue", priority.desc(), "rank", "queued_at", "id",
-            sqlite_where=QUEUED, postgresql_where=QUEUED,
-        ),
-        Index("ix_experiments_shape", "queue", "shape_key", sqlite_where=QUEUED, postgresql_where=QUEUED),
-        Index("ix_experiments_rank", "project_id", "priority", sqlite_where=QUEUED, postgresql_where=QUEUED),
-        Index("ix_experiments_deadline", "queue_deadline", sqlite_where=QUEUED, postgresql_where=QUEUED),
+        Index("ix_experiments_list_of_sweep", "project_id", "sweep_id", "created_at", "id"),
+        Index("ix_experiments_facets", "project_id", *FACETS),  # counted without a look at the rows
+        Index("ix_experiments_line", "queue", priority.desc(), "rank", "queued_at", "id", **only(QUEUED)),
+        Index("ix_experiments_shape", "queue", "shape_key", **only(QUEUED)),
+        Index("ix_experiments_rank", "project_id", "priority", **only(QUEUED)),
+        Index("ix_experiments_deadline", "queue_deadline", **only(QUEUED)),
         Index("ix_experiments_sweep", "sweep_id", "status"),
-        Index("ix_experiments_cancel", "cancel_requested_at", sqlite_where=RUNNING, postgresql_where=RUNNING),
+        Index("ix_experiments_cancel", "cancel_requested_at", **only(RUNNING)),
     )  # fmt: skip
 
 
@@ -220,7 +206,10 @@ class MetricRow(Base):
     argmin_step: Mapped[int | None]
     n: Mapped[int]
 
-    __table_args__ = (Index(None, "project_id", "name", "last"), Index(None, "project_id", "name", "min"))
+    __table_args__ = (
+        Index(None, "project_id", "name", "last"), Index(None, "project_id", "name", "min"),
+        Index("ix_metrics_non_finite", "project_id", "name", "non_finite", "experiment_id", **only(NOT_FINITE)),
+    )  # fmt: skip
 
 
 class CurveRow(Base):

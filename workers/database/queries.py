@@ -1,15 +1,15 @@
 """What can be asked about experiments; every answer is a value."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy import and_, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from workers.database.blobs import content, named_content
 from workers.database.claims import live_workers
 from workers.database.curves import curves_of
 from workers.database.ids import new_id
+from workers.database.listings import count_by, list_experiments
 from workers.database.metrics import metrics_of
 from workers.database.models import (
     ArtifactRow,
@@ -17,12 +17,11 @@ from workers.database.models import (
     EventRow,
     ExperimentRow,
     ProjectRow,
-    TagRow,
     WorkerRow,
 )
 from workers.database.session import upsert
 from workers.database.transitions import stands_in
-from workers.database.values import ArtifactView, AttemptView, EventView, ExperimentView, Page
+from workers.database.values import ArtifactView, AttemptView, EventView, ExperimentView
 from workers.database.views import attempt_view, experiment_views
 from workers.experiments.lifecycle import Status
 from workers.experiments.shape import needs_compiler
@@ -32,6 +31,7 @@ __all__ = [
     "artifacts_of",
     "attempts_of",
     "content",
+    "count_by",
     "curves_of",
     "ensure_project",
     "events_of",
@@ -57,33 +57,6 @@ def experiment(session: Session, project_id: str, id: str) -> ExperimentView | N
 def version_of(session: Session, project_id: str, id: str) -> int | None:
     """Return how many events the project's experiment has had, or None where there is no such."""
     return session.scalar(select(Row.version).where(Row.id == id, Row.project_id == project_id))
-
-
-def list_experiments(
-    session: Session,
-    project_id: str,
-    *,
-    statuses: Sequence[Status] = (),
-    tags: Sequence[str] = (),
-    after: tuple[datetime, str] | None = None,
-    limit: int,
-    count: bool = False,
-) -> Page[ExperimentView]:
-    """Return the newest experiments that have one of `statuses` and all `tags`; without either, any.
-
-    `after` is (created_at, id) of the last one seen: what comes or goes meanwhile shifts nothing.
-    """
-    wanted: list[ColumnElement[bool]] = [Row.project_id == project_id, *(_tagged(tag) for tag in dict.fromkeys(tags))]
-    if statuses:
-        wanted.append(stands_in(*dict.fromkeys(statuses)))
-    total = session.execute(select(func.count()).where(*wanted)).scalar_one() if count else None
-    if after is not None:
-        last = tuple_(literal(after[0], Row.created_at.type), literal(after[1], Row.id.type))
-        wanted.append(tuple_(Row.created_at, Row.id) < last)
-    query = select(Row).where(*wanted).order_by(Row.created_at.desc(), Row.id.desc()).limit(limit + 1)
-    rows = session.scalars(query).all()
-    items = experiment_views(session, rows[:limit])
-    return Page(items=tuple(items), has_more=len(rows) > limit, total=total)
 
 
 def events_of(session: Session, id: str, after_version: int = 0) -> list[EventView]:
@@ -139,10 +112,6 @@ def ensure_project(session: Session, name: str = "default") -> str:
     project = upsert(session, ProjectRow).values(id=new_id("prj"), name=name)
     session.execute(project.on_conflict_do_nothing(index_elements=["name"]))
     return session.execute(select(ProjectRow.id).where(ProjectRow.name == name)).scalar_one()
-
-
-def _tagged(tag: str) -> ColumnElement[bool]:
-    return exists().where(TagRow.project_id == Row.project_id, TagRow.tag == tag, TagRow.experiment_id == Row.id)
 
 
 def _artifact_view(row: ArtifactRow) -> ArtifactView:

@@ -1,9 +1,9 @@
-"""The tables of sweeps."""
+"""The tables of sweeps and of comparisons."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workers.database.columns import Json, Numbers
@@ -44,3 +44,19 @@ class CellRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[str | None] = mapped_column(Id, ForeignKey("experiments.id", ondelete="SET NULL"), index=True)
     reused: Mapped[bool]  # the experiment was there before the sweep, and does not go with it
+
+
+class ComparisonRow(Base):
+    """Two sets of experiments compared, as they were when it was asked."""
+
+    __tablename__ = "comparisons"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    project_id: Mapped[str] = mapped_column(Id, ForeignKey("projects.id"))
+    created_at: Mapped[datetime]
+    name: Mapped[str | None] = mapped_column(Text)
+    question: Mapped[dict[str, Any]] = mapped_column(Numbers)
+    result: Mapped[dict[str, Any]] = mapped_column(Numbers)  # as text: NaN and infinity among it
+    inputs_hash: Mapped[str] = mapped_column(String(80))
+
+    __table_args__ = (Index("ix_comparisons_list", "project_id", "created_at", "id"),)

@@ -7,16 +7,18 @@ from sqlalchemy import and_, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from workers.database.ids import new_id
+from workers.database.metrics import metrics_where
 from workers.database.models import ExperimentRow, MetricRow
 from workers.database.results import ask_to_stop
 from workers.database.session import insert_rows
 from workers.database.submissions import requeue_ended, submit_cells
 from workers.database.sweep_models import CellRow, SweepRow
+from workers.database.sweep_values import CellOutcome, CellView, NewSweep, SweepView
 from workers.database.transitions import move, stands_in
-from workers.database.values import CellView, NewExperiment, NewSweep, Page, SweepView
+from workers.database.values import NewExperiment, Page
 from workers.database.views import experiment_views
 from workers.experiments.codec import spec_hash
-from workers.experiments.lifecycle import Status, StatusReason, sources_of
+from workers.experiments.lifecycle import Outcome, Status, StatusReason, sources_of
 
 Row = ExperimentRow
 MISSING = "missing"  # counts cells whose experiment was deleted
@@ -158,6 +160,27 @@ def retry_sweep(
         place = and_(CellRow.sweep_id == id, CellRow.number == number)
         session.execute(update(CellRow).where(place).values(experiment_id=experiment_id, reused=False))
     return sweep(session, project_id, id)
+
+
+def outcomes(session: Session, sweep_id: str, metrics: Sequence[str]) -> list[CellOutcome]:
+    """Return what all cells amount to in some metrics, in the order of their numbers."""
+    query = (
+        select(CellRow.number, CellRow.experiment_id, Row.status, Row.outcome)
+        .outerjoin(Row, Row.id == CellRow.experiment_id)
+        .where(CellRow.sweep_id == sweep_id)
+        .order_by(CellRow.number)
+    )
+    mine = select(CellRow.experiment_id).where(CellRow.sweep_id == sweep_id)
+    known = metrics_where(session, MetricRow.experiment_id.in_(mine), MetricRow.name.in_(metrics))
+    return [
+        CellOutcome(
+            number=row.number,
+            status=row.status,
+            outcome=Outcome(row.outcome) if row.outcome else None,
+            metrics=known.get(row.experiment_id, {}),
+        )
+        for row in session.execute(query)
+    ]
 
 
 def metric_names(session: Session, sweep_id: str) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
-from workers.experiments.lifecycle import Outcome, Status, StatusReason, SweepStatus, sweep_status
+from workers.experiments.lifecycle import Outcome, Status, StatusReason
 from workers.experiments.measurement import Curve, MetricSummary
 from workers.experiments.spec import ExperimentSpec
 
@@ -113,56 +113,6 @@ class ExperimentView:
     queued_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewSweep:
-    """A grid to be submitted: its plan as JSON (base, axes, zip), and its cells in the order of their numbers.
-
-    With `reuse`, a cell takes an equal experiment that has succeeded instead of a new one.
-    """
-
-    plan: Mapping[str, Any]
-    cells: tuple[NewExperiment, ...]
-    name: str | None = None
-    tags: tuple[str, ...] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    max_parallel: int | None = None
-    reuse: bool = False
-    created_by: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepView:
-    """Everything that one look at a sweep shows; `counts` per status, with `missing`, add up to `cells_total`."""
-
-    id: str
-    project_id: str
-    created_at: datetime
-    created_by: str | None
-    name: str | None
-    tags: tuple[str, ...]
-    metadata: Mapping[str, str]
-    plan: Mapping[str, Any]
-    cells_total: int
-    max_parallel: int | None
-    cancelled_at: datetime | None
-    counts: Mapping[str, int]
-    cells_reused: int
-
-    @property
-    def status(self) -> SweepStatus:
-        """Return what follows from the cells."""
-        return sweep_status(self.counts, cancelled=self.cancelled_at is not None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellView:
-    """A cell of a sweep: its number, and its experiment unless that was deleted."""
-
-    number: int
-    reused: bool
-    experiment: ExperimentView | None
 
 
 @dataclass(frozen=True, kw_only=True)
