@@ -135,5 +135,7 @@ def _facet(session: Session, source: Source, field: Field, mine: ColumnElement[b
         value = column_of(source, field)
         query = select(value, counted).where(mine)
     rows = session.execute(query.group_by(value).order_by(counted.desc(), value).limit(MOST_GROUPS + 1)).all()
-    counts = tuple((row[0], row[1]) for row in rows[:MOST_GROUPS])
+    # Equal counts: in one order on both databases, whose languages and places for NULL differ.
+    shown = sorted(rows[:MOST_GROUPS], key=lambda row: (-row[1], row[0] is None, str(row[0])))
+    counts = tuple((row[0], row[1]) for row in shown)
     return Facet(field=field.name, counts=counts, has_more=len(rows) > MOST_GROUPS)
