@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.context import Context
-from service.filtering import read
+from service.filtering import metric_part_from, read
 from service.json_reply import strict_json
 from service.problems import ProblemError, invalid_body
 from service.schemas.comparisons import ComparisonReply, comparison_path
@@ -23,9 +23,7 @@ from workers.catalogue.problems import InvalidError, Problem
 from workers.database import comparisons
 from workers.database.sweep_values import ComparisonView, Sampled
 from workers.database.values import StoredReply
-from workers.experiments.filtering.fields import Field, field_of
-from workers.experiments.filtering.parser import parse_names
-from workers.experiments.filtering.syntax import FilterError
+from workers.experiments.filtering.fields import Field
 from workers.experiments.filtering.typed import filter_of
 from workers.experiments.lifecycle import Outcome, Status
 
@@ -37,7 +35,7 @@ def compared(
     context: Context, asked: Mapping[str, Any], request: Repeatable | None
 ) -> tuple[StoredReply, ComparisonView | None]:
     """Compare, keep the result with its reply and return both; raise ProblemError for what cannot be compared."""
-    metric = _metric(asked["metric"])
+    metric = metric_part_from(asked["metric"], "metric", "pointer")
     conditions = {side: read(filter_of, _filter(asked, side), f"{side}/filter", "pointer") for side in SIDES}
     project_id = context.project_id
     with context.database.read() as session:
@@ -85,18 +83,6 @@ def _filter(asked: Mapping[str, Any], side: str) -> str:
         detail = 'must be {"filter": "..."}, as {"filter": "architecture.width = 64"}'
         raise invalid_body([Problem(path=(side,), code="type", detail=detail)])
     return str(given["filter"])
-
-
-def _metric(text: str) -> Field:
-    try:
-        names = parse_names(text)
-        field = field_of(names[0]) if len(names) == 1 else None
-    except FilterError as error:
-        raise invalid_body([Problem(path=("metric",), code="metric", detail=str(error))]) from None
-    if field is None or field.metric is None or field.part is None:
-        detail = f"must name one part of one metric, as metrics.test_loss.last; got {text!r}"
-        raise invalid_body([Problem(path=("metric",), code="metric", detail=detail)])
-    return field
 
 
 def _problems(found: Mapping[str, Sequence[Sampled]], metric: Field) -> Iterator[Problem]:

@@ -5,8 +5,9 @@ from typing import Any, Literal, TypeVar
 
 from service.problems import ProblemError
 from workers.experiments.filtering.facets import facets_of
-from workers.experiments.filtering.fields import FIELDS, Field
+from workers.experiments.filtering.fields import FIELDS, Field, field_of
 from workers.experiments.filtering.order import NEWEST, Order, order_of
+from workers.experiments.filtering.parser import parse_names
 from workers.experiments.filtering.syntax import Fault, FilterError
 from workers.experiments.filtering.typed import All, Compared, Condition, Tagged, filter_of
 
@@ -29,6 +30,11 @@ def facets_from(text: str) -> tuple[Field, ...]:
     return read(facets_of, text, "by", "parameter")
 
 
+def metric_part_from(text: str, name: str, location: Location = "parameter") -> Field:
+    """Return the part of a metric, as metrics.test_loss.last, that the member `name` names; raise ProblemError."""
+    return read(_metric_part, text, name, location)
+
+
 def conditions_of(query: Mapping[str, Any]) -> Condition:
     """Return the condition of a list's parameters: its filter, one of its statuses, all of its tags."""
     conditions = [condition_from(query["filter"])]
@@ -47,6 +53,15 @@ def read(parse: Callable[[str], T], text: str, name: str, location: Location) ->
         errors = [_described(fault, location, place) for fault in error.faults]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise ProblemError(error.faults[0].code, f"{name}: {errors[0]['detail']}{more}", errors=errors) from None
+
+
+def _metric_part(text: str) -> Field:
+    names = parse_names(text)
+    field = field_of(names[0])
+    if len(names) > 1 or field.metric is None or field.part is None:
+        message = f"must name one part of one metric, as metrics.test_loss.last; got {text!r}"
+        raise FilterError(Fault(code="unknown-filter-field", position=1, message=message))
+    return field
 
 
 def _described(fault: Fault, location: Location, place: str) -> dict[str, Any]:

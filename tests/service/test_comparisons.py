@@ -125,7 +125,7 @@ def test_it_stays_as_it_was_found(client: FlaskClient, scene: Scene) -> None:
         ({"a": "architecture.width = 3"}, "validation-error", "/a", "must be an object"),
         ({"a": {}}, "validation-error", "/a", "must be {"),
         ({"metric": "metrics.trian_loss.last"}, "validation-error", "/metric", "has a metric"),
-        ({"metric": "train_loss"}, "validation-error", "/metric", "train_loss"),
+        ({"metric": "train_loss"}, "unknown-filter-field", "/metric", "train_loss"),
         ({"pair_by": ["sede"]}, "validation-error", "/pair_by/0", "has nothing at 'sede'"),
         ({"pair_by": ["target.kind"]}, "validation-error", "/pair_by", "more than one value"),
         ({"alpha": 0.6}, "validation-error", "/alpha", "at most"),
