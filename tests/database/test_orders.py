@@ -46,6 +46,7 @@ def walked(scene: Scene, order: Order, limit: int, **more: Any) -> list[str]:
         found = page(scene, order, limit, after=place, **more)
         seen += [view.id for view in found.items]
         assert (found.place is not None) is found.has_more
+        assert len(seen) <= 100, "the pages go round in circles"
         if not found.has_more:
             return seen
         place = found.place
@@ -108,6 +109,16 @@ def test_infinities_stand_at_the_ends_and_nan_last(scene: Scene) -> None:
         assert found[: len(numbers)] == numbers, text
 
 
+def test_a_filter_for_what_is_missing_leaves_only_the_last_stretch(scene: Scene) -> None:
+    """Caught when mutated: the stretch of what is missing left out, or all the others walked, where NOT key:*."""
+    fill(scene)
+    condition, order = filter_of("NOT metrics.gap.first:* AND metrics.loss:*"), order_of("metrics.gap.first")
+    found = page(scene, order, condition=condition)
+    assert len(found.items) == 7  # 0, 2, 3, the NaN of 6, and the three recorded ones
+    stretches = sorting_of(Source(project_id="p", dialect="sqlite"), order, filter_of("metrics.gap.first:*")).stretches
+    assert len(stretches) == 3
+
+
 def test_text_sorts_by_its_bytes_whatever_the_language_of_the_database() -> None:
     """Caught when mutated: ORDER BY in the collation of the database, which need not be SQLite's."""
     source = Source(project_id="p", dialect="postgresql")
@@ -124,6 +135,7 @@ def test_pages_hold_while_rows_come_and_go(scene: Scene) -> None:
     while True:
         found = page(scene, order, 2, after=place)
         seen += [view.id for view in found.items]
+        assert len(seen) <= 100, "the pages go round in circles"
         if not found.has_more:
             break
         place = found.place
@@ -178,6 +190,8 @@ def test_lists_walk_an_index(scene: Scene, text: str, order: str, index: str) ->
     named = {"condition": filter_of(text), "order": order_of(order), "limit": 50}
     found = plans(scene, queries.list_experiments, **named)
     assert index in found
+    if "sweep" in text:  # the few of the sweep are sorted, not the metrics of everybody walked
+        assert "SEARCH metrics_1 USING INDEX ix_metrics_project_id" not in found
     assert "SCAN experiments" not in found and "SCAN metrics" not in found
 
 

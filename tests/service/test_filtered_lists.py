@@ -53,6 +53,7 @@ def test_pages_of_any_order_make_the_whole_list(client: FlaskClient, views: list
     while True:
         body = listed(client, query)
         seen += ids(body)
+        assert len(seen) <= len(whole)
         if not body["has_more"]:
             break
         query = f"order_by={order}&limit=2&cursor={body['next_cursor']}"

@@ -33,10 +33,10 @@ def asked(client: FlaskClient, **body: Any) -> dict[str, Any]:
 
 def test_named_experiments_come_in_the_order_asked_for(client: FlaskClient, views: list[ExperimentView]) -> None:
     """Caught mutations: the newest first; an unknown id passed over in silence; curves of another experiment."""
-    ids = [views[5].id, "exp_unknown", views[0].id]
+    ids = [views[0].id, "exp_unknown", views[5].id]
     body = asked(client, experiments=ids, curves=["loss", "none"], summaries=["gap"])
-    first, second = body["data"]
-    assert [first["experiment"], second["experiment"]] == [views[5].id, views[0].id]
+    second, first = body["data"]
+    assert [second["experiment"], first["experiment"]] == [views[0].id, views[5].id]
     assert (body["missing"], body["has_more"], body["next_cursor"]) == (["exp_unknown"], False, None)
     assert first["curves"] == [
         {"name": "loss", "steps": [0, 1], "values": ["-Infinity", 0.0], "downsampled": False, "n_raw": 2}
