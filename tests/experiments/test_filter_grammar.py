@@ -193,3 +193,15 @@ def test_words_signs_and_numbers() -> None:
     infinite = parse("a < Infinity")
     assert isinstance(infinite, Comparison) and infinite.values[0].value == math.inf
     assert parse("  \n ") == parse("") == And(terms=())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2030-02-30T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-00:01", "2030-01-01", "2030-W01-1", "",
+     "2030-01-01T00:00:00", "20300101T000000Z", "٢٠٣٠-01-01T00:00:00Z"],
+)  # fmt: skip
+def test_what_is_no_time_is_told_so(text: str) -> None:
+    """Caught when mutated: fromisoformat alone; the error of a zone that leads out of the calendar let through."""
+    (fault,) = refusals(filter_of, f'created_at > "{text}"')
+    assert (fault.code, fault.position) == ("filter-type", 14)
+    assert "2026-01-31T12:00:00Z" in fault.message
