@@ -1,7 +1,5 @@
 """Comparisons: filters to experiments, experiments to pairs, pairs to a verdict."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -16,6 +14,7 @@ from service.problems import ProblemError, invalid_body
 from service.schemas.comparisons import ComparisonReply, comparison_path
 from service.submission import Repeatable, once
 from workers.analysis.comparison import Comparison, compare
+from workers.analysis.inputs import inputs_hash
 from workers.analysis.location_tests import Location
 from workers.analysis.pairing import Policy, pair
 from workers.analysis.verdict import Alternative
@@ -37,29 +36,22 @@ def compared(
     """Compare, keep the result with its reply and return both; raise ProblemError for what cannot be compared."""
     metric = metric_part_from(asked["metric"], "metric", "pointer")
     conditions = {side: read(filter_of, _filter(asked, side), f"{side}/filter", "pointer") for side in SIDES}
-    project_id = context.project_id
-    with context.database.read() as session:
-        found = {
-            side: comparisons.sample(session, project_id, conditions[side], str(metric.metric), most=MOST)
-            for side in SIDES
-        }
-    problems = list(_problems(found, metric))
-    if problems:
-        raise invalid_body(problems)
-    try:
-        result, inputs = _result(found, metric, asked)
-    except InvalidError as error:
-        raise invalid_body(error.problems) from None
     question = {name: value for name, value in asked.items() if name != "name"}
 
+    # Found inside the transaction: a repeated request gets the first reply whatever the filters meet by now.
     def store(session: Session, now: datetime) -> tuple[StoredReply, ComparisonView]:
+        found = {
+            side: comparisons.sample(session, context.project_id, conditions[side], str(metric.metric), most=MOST)
+            for side in SIDES
+        }
+        result, inputs = _found(found, metric, asked)
         view = comparisons.store_comparison(
             session,
-            project_id=project_id,
+            project_id=context.project_id,
             name=asked["name"],
             question=question,
             result=result,
-            inputs_hash=_hash([question, inputs]),
+            inputs_hash=inputs_hash([question, inputs]),
             now=now,
         )
         headers = {"Location": comparison_path(view.id)}
@@ -95,6 +87,19 @@ def _problems(found: Mapping[str, Sequence[Sampled]], metric: Field) -> Iterator
         elif _ended(members) and all(each.metric is None for each in _ended(members)):
             detail = f"no experiment of {side} has a metric {metric.metric!r}: see the metrics of one of them"
             yield Problem(path=("metric",), code="metric", detail=detail)
+
+
+def _found(
+    found: Mapping[str, Sequence[Sampled]], metric: Field, asked: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Any]]:
+    """Return the result, and what it follows from; raise ProblemError for experiments that cannot be compared."""
+    problems = list(_problems(found, metric))
+    if problems:
+        raise invalid_body(problems)
+    try:
+        return _result(found, metric, asked)
+    except InvalidError as error:
+        raise invalid_body(error.problems) from None
 
 
 def _ended(members: Sequence[Sampled]) -> list[Sampled]:
@@ -175,7 +180,3 @@ def _value(sampled: Sampled, metric: Field) -> float | None:
         return None
     found = getattr(sampled.metric, str(metric.part))
     return None if found is None else float(found)
-
-
-def _hash(inputs: Any) -> str:
-    return "sha256:" + hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, request
+from flask import Response, g, request
 from marshmallow import Schema
 
 from service.context import Context
@@ -11,9 +11,9 @@ from service.json_reply import strict_json
 from service.lookups import experiment_or_404
 from service.problems import ProblemError
 from service.schemas.experiment_replies import ExperimentReply
-from service.submission import Accepted
+from service.submission import Accepted, Repeatable
 from service.waiting import await_change
-from workers.database.values import CancelAnswer, ExperimentView
+from workers.database.values import CancelAnswer, ExperimentView, StoredReply
 from workers.experiments.lifecycle import Status
 
 
@@ -26,14 +26,24 @@ def json_response(
     )
 
 
+def repeatable(key: str | None) -> Repeatable | None:
+    """Return what makes a repetition of the running request the same one; None without an idempotency key."""
+    return None if key is None else Repeatable(key=key, method=request.method, path=request.path, body=g.body)
+
+
+def stored_response(reply: StoredReply, *, replayed: bool) -> Response:
+    """Return a stored reply, marked where an earlier request got it."""
+    response = Response(reply.body, status=reply.status, mimetype="application/json", headers=dict(reply.headers))
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
 def accepted_response(context: Context, accepted: Accepted, wait_seconds: int) -> Response:
     """Return the reply to a submission, after the wait that the client prefers."""
     reply, view = accepted.reply, accepted.view
-    stored = Response(reply.body, status=reply.status, mimetype="application/json", headers=dict(reply.headers))
-    if view is None:
-        stored.headers["Idempotent-Replayed"] = "true"
-        return stored
-    if view.status.is_terminal or not await_change(context, view, _is_terminal, wait_seconds):
+    stored = stored_response(reply, replayed=view is None)
+    if view is None or view.status.is_terminal or not await_change(context, view, _is_terminal, wait_seconds):
         return stored
     found = experiment_or_404(view.id)
     headers = {**reply.headers, "Preference-Applied": f"wait={wait_seconds}"}

@@ -1,9 +1,7 @@
 """Statistics of a sweep: its cells to runs, the axes to groups, and what a client asked wrongly."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from service.context import Context
@@ -13,6 +11,7 @@ from service.sweeps import grid_of_plan
 from workers.analysis.aggregates import Policy
 from workers.analysis.fits import Model, fit_groups
 from workers.analysis.grouping import Ending, GroupedRuns, Run, grouped
+from workers.analysis.inputs import inputs_hash
 from workers.analysis.points import Group
 from workers.analysis.regression import Fit
 from workers.catalogue.problems import Problem, nearest
@@ -37,7 +36,8 @@ def aggregated(context: Context, view: SweepView, query: Mapping[str, Any]) -> d
     names = [field.metric for field in (metric, score) if field is not None and field.metric is not None]
     with context.database.read() as session:
         cells = sweeps.outcomes(session, view.id, names)
-        known = sweeps.metric_names(session, view.id)
+        unknown = {name for name in names if not any(name in cell.metrics for cell in cells)}
+        known = sweeps.metric_names(session, view.id) if unknown else names
     _refuse_unknown(names, known)
     runs = [_run(grid, cell, metric, score) for cell in cells]
     groups = grouped(
@@ -55,7 +55,7 @@ def aggregated(context: Context, view: SweepView, query: Mapping[str, Any]) -> d
         **shown,
         "groups": [_group(each) for each in groups],
         "fit": fit and asdict(fit),
-        "inputs_hash": _hash(asked, runs),
+        "inputs_hash": inputs_hash(_inputs(asked, runs)),
     }
 
 
@@ -144,10 +144,9 @@ def _fitted(groups: Iterable[GroupedRuns], asked: Mapping[str, Any]) -> Fit:
 
 
 def _group(group: GroupedRuns) -> dict[str, Any]:
-    tuned = None if group.tuned is None else asdict(replace(group.tuned))
+    tuned = None if group.tuned is None else asdict(group.tuned)
     return {"coordinates": group.coordinates, "n_open": group.n_open, **asdict(group.aggregate), "tuned": tuned}
 
 
-def _hash(asked: Mapping[str, Any], runs: Sequence[Run]) -> str:
-    inputs = [dict(asked), [[each.coordinates, each.ending.value, each.value, each.score] for each in runs]]
-    return "sha256:" + hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+def _inputs(asked: Mapping[str, Any], runs: Sequence[Run]) -> list[Any]:
+    return [dict(asked), [[each.coordinates, each.ending.value, each.value, each.score] for each in runs]]

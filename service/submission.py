@@ -155,6 +155,11 @@ def _excesses(settings: ServiceSettings, cost: Estimate) -> Iterator[Problem]:
             yield Problem(code="too-large", detail=detail)
 
 
+def retry_after(seconds: float) -> str:
+    """Return when to ask again for what takes so many seconds."""
+    return str(max(1, min(LONGEST_RETRY_SECONDS, math.ceil(seconds))))
+
+
 def _replayed(session: Session, project_id: str, request: Repeatable | None) -> StoredReply | None:
     if request is None:
         return None
@@ -164,7 +169,7 @@ def _replayed(session: Session, project_id: str, request: Repeatable | None) -> 
 def _reply(view: ExperimentView, cost: Estimate) -> StoredReply:
     headers = {"Location": path_of(view.id)}
     if not view.status.is_terminal:
-        headers["Retry-After"] = str(max(1, min(LONGEST_RETRY_SECONDS, math.ceil(cost.seconds))))
+        headers["Retry-After"] = retry_after(cost.seconds)
     status = 200 if view.status.is_terminal else 202
     return StoredReply(status=status, body=strict_json(_schema().dump(view)), headers=headers)
 

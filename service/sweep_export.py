@@ -1,20 +1,17 @@
 """The export of a sweep: one line a cell, written while it is read."""
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.context import Context
 from service.json_reply import number, strict_json
 from service.sweeps import grid_of_plan
+from service.tables import line
 from workers.database import sweeps
 from workers.database.sweep_values import CellView, SweepView
 from workers.experiments.sweep import Grid
 
 PAGE = 500  # cells read at once
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a text that begins with one of these
 FACTS = ("number", "experiment", "status", "status_reason", "outcome", "reused", "stopped_at_step", "parameters")
 
 
@@ -25,7 +22,7 @@ def exported(context: Context, view: SweepView, form: str) -> Iterator[str]:
     columns = [*FACTS, *grid.axes, *(f"metrics.{name}.last" for name in metrics)]
     write = _csv_line if form == "csv" else _ndjson_line
     if form == "csv":
-        yield _csv_line(columns, dict(zip(columns, columns, strict=True)))
+        yield line(columns)
     for cell in _cells(context, view):
         yield write(columns, _row(grid, cell))
 
@@ -62,20 +59,7 @@ def _row(grid: Grid, cell: CellView) -> dict[str, Any]:
 
 
 def _csv_line(columns: list[str], row: Mapping[str, Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow([_csv_value(row.get(column)) for column in columns])
-    return text.getvalue()
-
-
-def _csv_value(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return json.dumps(value, separators=(",", ":"))
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    # Words of the client's own; NaN and the infinities are ours and stay as they are.
-    if isinstance(value, str) and value.startswith(FORMULA) and value != "-Infinity":
-        return f"'{value}"
-    return value
+    return line(row.get(column) for column in columns)
 
 
 def _ndjson_line(columns: list[str], row: Mapping[str, Any]) -> str:

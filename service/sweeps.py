@@ -10,7 +10,7 @@ from service.context import Context
 from service.json_reply import strict_json
 from service.problems import ProblemError, invalid_body
 from service.schemas.sweep_replies import SweepReply, sweep_path
-from service.submission import Repeatable, check_limits, merged, once
+from service.submission import Repeatable, check_limits, merged, once, retry_after
 from workers import messages
 from workers.catalogue.problems import InvalidError, Problem
 from workers.database import sweeps
@@ -21,8 +21,6 @@ from workers.experiments.costs import Estimate
 from workers.experiments.lifecycle import Status
 from workers.experiments.shape import queue_of, shape_key
 from workers.experiments.sweep import MOST_PROBLEMS, Grid, expand, grid_of, located
-
-LONGEST_RETRY_SECONDS = 60
 
 
 def grid_of_plan(plan: Mapping[str, Any]) -> Grid:
@@ -126,7 +124,6 @@ def ring_for(view: SweepView) -> None:
 def _reply(view: SweepView, costs: list[Estimate]) -> StoredReply:
     headers = {"Location": sweep_path(view.id)}
     if not view.status.is_terminal:
-        seconds = sum(cost.seconds for cost in costs)
-        headers["Retry-After"] = str(max(1, min(LONGEST_RETRY_SECONDS, round(seconds))))
+        headers["Retry-After"] = retry_after(sum(cost.seconds for cost in costs))
     status = 200 if view.status.is_terminal else 202
     return StoredReply(status=status, body=strict_json(SweepReply().dump(view)), headers=headers)

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from service.selection import MEMBERS, Selection
@@ -20,9 +20,9 @@ def as_csv(rows: Sequence[Mapping[str, Any]], selection: Selection | None) -> It
     flat = [dict(_flat(row, ())) for row in rows]
     paths = selection.paths if selection is not None else [(name,) for name in MEMBERS if name not in LEFT_OUT]
     columns = _columns(flat, paths)
-    yield _line([written_name(column) for column in columns])
+    yield line(written_name(column) for column in columns)
     for row in flat:
-        yield _line([cell(row.get(column)) for column in columns])
+        yield line(row.get(column) for column in columns)
 
 
 def cell(value: Any) -> str:
@@ -56,7 +56,8 @@ def _columns(rows: Sequence[Mapping[Path, Any]], paths: Sequence[Path]) -> list[
     return list(columns)
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(values: Iterable[Any]) -> str:
+    """Return a line of the values, each safe to open."""
     text = io.StringIO()
-    csv.writer(text).writerow(cells)
+    csv.writer(text).writerow(map(cell, values))
     return text.getvalue()

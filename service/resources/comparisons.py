@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response
 
 from service.blueprint import Resource
 from service.context import context
 from service.resources.experiments import BODY_PROBLEMS
-from service.responses import json_response
+from service.responses import json_response, repeatable, stored_response
 from service.schemas.comparisons import ComparisonBody, ComparisonReply
 from service.schemas.experiments import SubmissionHeaders
-from service.submission import Repeatable
 
 blueprint = Resource("comparisons", __name__, url_prefix="/v1/comparisons", description="Two sets, pair by pair.")
 
@@ -27,13 +26,8 @@ def post_comparison(asked: dict[str, Any], headers: dict[str, Any]) -> Response:
     """
     from service.comparisons import compared  # scipy
 
-    key = headers["key"]
-    repeatable = None if key is None else Repeatable(key=key, method="POST", path=request.path, body=g.body)
-    reply, view = compared(context(), asked, repeatable)
-    response = Response(reply.body, status=reply.status, mimetype="application/json", headers=dict(reply.headers))
-    if view is None:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    reply, view = compared(context(), asked, repeatable(headers["key"]))
+    return stored_response(reply, replayed=view is None)
 
 
 @blueprint.route("/<id:comparison_id>")

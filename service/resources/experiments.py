@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response
 
 from service.blueprint import Resource
 from service.context import context
 from service.facets import facets
 from service.listing import list_response
-from service.responses import accepted_response, cancel_response, experiment_response
+from service.responses import accepted_response, cancel_response, experiment_response, repeatable
 from service.schemas.experiment_replies import ExperimentReply, ValidationReply
 from service.schemas.experiments import FacetsQuery, ListQuery, SubmissionBody, SubmissionHeaders, WaitHeaders
 from service.schemas.queries import ExperimentsReply, FacetsReply
-from service.submission import Repeatable, submit
+from service.submission import submit
 from service.validation import validated
 from workers.database import results
 from workers.database.values import NewExperiment
@@ -42,9 +42,8 @@ def submit_experiment(new: NewExperiment, headers: dict[str, Any]) -> Response:
     Within 24 hours, the same request with the same Idempotency-Key gets the first reply again.
     `Prefer: wait=n` waits for the end, at most n and at most 60 seconds.
     """
-    key = headers["key"]
-    repeatable = None if key is None else Repeatable(key=key, method="POST", path=request.path, body=g.body)
-    return accepted_response(context(), submit(context(), new, repeatable), headers["wait_seconds"])
+    accepted = submit(context(), new, repeatable(headers["key"]))
+    return accepted_response(context(), accepted, headers["wait_seconds"])
 
 
 @blueprint.route("/validate", methods=["POST"])

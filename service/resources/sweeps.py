@@ -3,18 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, g, request, stream_with_context
+from flask import Response, stream_with_context
 
 from service.blueprint import Resource
 from service.context import context
 from service.pagination import read_cursor, write_cursor
 from service.resources.experiments import BODY_PROBLEMS
-from service.responses import json_response
+from service.responses import json_response, repeatable, stored_response
 from service.schemas.experiments import SubmissionHeaders
 from service.schemas.replies import list_of
 from service.schemas.sweep_replies import AggregateReply, CellReply, SweepReply, SweepValidationReply
 from service.schemas.sweeps import AggregateQuery, CellsQuery, ExportQuery, SweepBody, SweepsQuery
-from service.submission import Repeatable
 from service.sweep_export import exported
 from service.sweeps import (
     cell_members,
@@ -45,13 +44,8 @@ def post_sweep(new: NewSweep, headers: dict[str, Any]) -> Response:
 
     `reuse: succeeded` takes equal experiments that have succeeded instead of running them again.
     """
-    key = headers["key"]
-    repeatable = None if key is None else Repeatable(key=key, method="POST", path=request.path, body=g.body)
-    reply, view = submit_sweep(context(), new, repeatable)
-    response = Response(reply.body, status=reply.status, mimetype="application/json", headers=dict(reply.headers))
-    if view is None:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    reply, view = submit_sweep(context(), new, repeatable(headers["key"]))
+    return stored_response(reply, replayed=view is None)
 
 
 @blueprint.route("/validate", methods=["POST"])

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from workers.analysis.intervals import wilson
 from workers.catalogue.kinds import simulations
-from workers.catalogue.simulations.goe_eigenvalues import _goe, wilson
+from workers.catalogue.simulations.goe_eigenvalues import _goe
 
 SAMPLES = 20_000
 
@@ -56,4 +57,5 @@ def test_more_samples_begin_with_the_fewer_ones_and_progress_counts_them() -> No
 )
 def test_the_wilson_interval_is_that_of_the_table(successes: int, trials: int, low: float, high: float) -> None:
     """Mutation: the plain normal interval, which is empty at 0."""
-    assert wilson(successes, trials) == pytest.approx((low, high), abs=5e-5)
+    interval = wilson(successes, trials)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)

@@ -150,10 +150,15 @@ def test_every_point_of_a_curve_is_told_once() -> None:
 
 
 def test_who_ends_soon_is_not_told_of_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By hand, with a clock of a second a look. Catches a first report with the beginning, and one that never comes."""
+    """By hand, with a clock of a second a look. Catches a first report with the beginning, and one that never comes.
+
+    It also catches one that is due after `report_seconds` instead of twice as long: 0.6 of all looks come too soon.
+    """
     ticks = itertools.count()
     monkeypatch.setattr(reports.time, "monotonic", lambda: float(next(ticks)))
-    for seconds, told in ((1e6, False), (0.5, True)):
+    run_population([Job(id="it", spec=spec())], Recorder(), report_seconds=1e6)
+    looks = next(ticks)
+    for seconds, told in ((1e6, False), (0.6 * looks, False), (0.5, True)):
         recorder = Recorder()
         run_population([Job(id="it", spec=spec())], recorder, report_seconds=seconds)
         assert bool(recorder.completed) is told and set(recorder.finished) == {"it"}

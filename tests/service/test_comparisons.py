@@ -9,7 +9,8 @@ from werkzeug.test import TestResponse
 from tests.builders import spec_json
 from tests.database.scene import Scene, measurement
 from tests.service.requests import EXPERIMENTS, problem, strict
-from workers.database import results
+from workers.database import comparisons, results
+from workers.experiments.filtering.typed import filter_of
 from workers.experiments.lifecycle import Outcome
 
 COMPARISONS = "/v1/comparisons"
@@ -115,6 +116,26 @@ def test_it_stays_as_it_was_found(client: FlaskClient, scene: Scene) -> None:
     assert second["inputs_hash"] != strict(first)["inputs_hash"]
 
 
+def test_a_repeated_request_gets_its_reply_whatever_the_filters_meet_by_now(client: FlaskClient, scene: Scene) -> None:
+    """A second network of each seed would be refused. Caught mutation: pairs made before the key is looked up."""
+    losses = {(width, seed): float(width) for width in (2, 4) for seed in range(3)}
+    trained(client, scene, losses)
+    key = {"Idempotency-Key": "kept"}
+    first = asked(client, key)
+    trained(client, scene, losses)
+    problem(asked(client), 422, "validation-error")
+    again = asked(client, key)
+    assert (again.status_code, again.text) == (201, first.text)
+
+
+def test_a_comparison_that_is_refused_keeps_no_key(client: FlaskClient, scene: Scene) -> None:
+    """Caught mutation: a key that belongs to a request that never had a reply."""
+    key = {"Idempotency-Key": "later"}
+    problem(asked(client, key), 422, "validation-error")
+    trained(client, scene, {(width, seed): float(width) for width in (2, 4) for seed in range(3)})
+    assert asked(client, key).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "pointer", "sentence"),
     [
@@ -142,6 +163,21 @@ def test_what_cannot_be_compared_is_refused(
     trained(client, scene, {(width, seed): 1.0 for width in (2, 4) for seed in range(2)})
     document = problem(asked(client, **changes), 422, code)
     assert any(each["pointer"] == pointer and sentence in each["detail"] for each in document["errors"]), document
+
+
+def test_a_filter_that_meets_too_many_is_refused_before_they_are_read(
+    client: FlaskClient, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more than the bound is read, to know. Caught mutations: no bound; all rows read and then counted."""
+    trained(client, scene, {(width, seed): float(width) for width in (2, 4) for seed in range(3)})
+    found = scene.read(comparisons.sample, scene.project_id, filter_of("seed >= 0"), "train_loss", most=1)
+    assert len(found) == 2 and all(each.metric is not None for each in found)
+    monkeypatch.setattr("service.comparisons.MOST", 2)
+    document = problem(asked(client), 422, "validation-error")
+    assert [(each["pointer"], each["code"]) for each in document["errors"]] == [
+        ("/a/filter", "too-large"),
+        ("/b/filter", "too-large"),
+    ]
 
 
 def test_a_comparison_of_nobody_is_not_there(client: FlaskClient) -> None:

@@ -56,7 +56,7 @@ def test_a_fault_of_ours_shows_nothing_of_itself(
     body = {"spec": spec_json(), "inputs": [[0.0]]}
 
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("the password is 1234")
+        raise RuntimeError("the password is swordfish")
 
     for route in routes(sqlite_app):
         monkeypatch.setitem(sqlite_app.view_functions, route.endpoint, fail)
@@ -65,7 +65,7 @@ def test_a_fault_of_ours_shows_nothing_of_itself(
         with caplog.at_level(logging.ERROR, logger="whydeep.service"):
             reply = reader.open(route.path, method=method, json=body if method == "POST" else None)
         document = problem(reply, 500, "internal")
-        assert "1234" not in reply.text
+        assert "swordfish" not in reply.text
         (record,) = [each for each in caplog.records if each.name == "whydeep.service"]
         assert document["request_id"] in record.getMessage() and record.exc_info is not None
 

@@ -23,10 +23,10 @@ Row = ExperimentRow
 def sample(session: Session, project_id: str, condition: Condition, metric: str, *, most: int) -> list[Sampled]:
     """Return the experiments that meet the condition, at most `most` and one, oldest first, with one metric each."""
     mine = where(Source(project_id=project_id, dialect=session.get_bind().dialect.name), condition)
-    query = select(Row.id, Row.status, Row.outcome, Row.spec).where(mine).order_by(Row.created_at, Row.id)
-    rows = session.execute(query.limit(most + 1)).all()
-    ids = select(Row.id).where(mine)
-    known = metrics_where(session, MetricRow.experiment_id.in_(ids), MetricRow.name == metric)
+    taken = select(Row.id).where(mine).order_by(Row.created_at, Row.id).limit(most + 1)
+    query = select(Row.id, Row.status, Row.outcome, Row.spec).where(Row.id.in_(taken))
+    rows = session.execute(query.order_by(Row.created_at, Row.id)).all()
+    known = metrics_where(session, MetricRow.experiment_id.in_(taken), MetricRow.name == metric)
     return [
         Sampled(
             id=row.id,

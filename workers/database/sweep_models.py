@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workers.database.columns import Json, Numbers
+from workers.database.indexes import only
 from workers.database.models import Base, Id
 
 LIMITED = text("max_parallel IS NOT NULL")
@@ -31,7 +32,7 @@ class SweepRow(Base):
 
     __table_args__ = (
         Index("ix_sweeps_list", "project_id", "created_at", "id"),
-        Index("ix_sweeps_limited", "id", sqlite_where=LIMITED, postgresql_where=LIMITED),
+        Index("ix_sweeps_limited", "id", **only(LIMITED)),
     )
 
 

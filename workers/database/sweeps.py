@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, literal, select, tuple_, update
+from sqlalchemy import and_, bindparam, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from workers.database.ids import new_id
@@ -156,9 +156,11 @@ def retry_sweep(
     if view is None or not numbers:
         return view
     ids = submit_cells(session, refilled(view, numbers), project_id=project_id, sweep_id=id, now=now)
-    for number, experiment_id in zip(numbers, ids, strict=True):
-        place = and_(CellRow.sweep_id == id, CellRow.number == number)
-        session.execute(update(CellRow).where(place).values(experiment_id=experiment_id, reused=False))
+    table = CellRow.__table__
+    place = and_(table.c.sweep_id == id, table.c.number == bindparam("b_number"))
+    filled = update(table).where(place).values(experiment_id=bindparam("b_experiment"), reused=False)  # type: ignore[arg-type]
+    pairs = zip(numbers, ids, strict=True)
+    session.connection().execute(filled, [{"b_number": number, "b_experiment": made} for number, made in pairs])
     return sweep(session, project_id, id)
 
 

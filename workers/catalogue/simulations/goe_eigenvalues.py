@@ -12,7 +12,6 @@ from workers.catalogue.values import Reading
 if TYPE_CHECKING:
     from workers.catalogue.values import Floats
 
-NORMAL_QUANTILE = 1.959963984540054  # of 0.975: a 95 % interval
 BLOCK_NUMBERS = 2**21  # entries of the matrices diagonalised at once: 16 MB
 
 
@@ -49,6 +48,7 @@ class GoeEigenvalues(Simulation):
         import numpy as np
 
         from workers.engine.philox import Purpose, Stream
+        from workers.engine.replicates import share_metrics
 
         stream = Stream(seed=seed, purpose=Purpose.SIMULATION)
         block = max(1, BLOCK_NUMBERS // self.n**2)
@@ -61,8 +61,8 @@ class GoeEigenvalues(Simulation):
             negative[start:stop] = np.mean(eigenvalues < 0, axis=1)
             progress(stop, self.samples)
         positive = int(np.sum(smallest > 0))
-        low, high = wilson(positive, self.samples)
-        values = (positive / self.samples, low, high, float(smallest.mean()), float(negative.mean()))
+        share = share_metrics("probability", positive, self.samples)
+        values = (*share.values(), float(smallest.mean()), float(negative.mean()))
         return Reading(
             metrics=dict(zip(self.metric_names(), values, strict=True)), arrays={"smallest_eigenvalues": smallest}
         )
@@ -74,12 +74,3 @@ def _goe(drawn: "Floats") -> "Floats":
 
     symmetric = drawn + np.swapaxes(drawn, 1, 2)
     return np.asarray(symmetric / math.sqrt(2 * drawn.shape[-1]))
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % interval of a probability after Wilson 1927, doi:10.1080/01621459.1927.10502953."""
-    z = NORMAL_QUANTILE
-    share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
-    return max(0.0, centre - half), min(1.0, centre + half)
